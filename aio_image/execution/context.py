@@ -1,0 +1,39 @@
+"""What a step's code is given, and the shape that code has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from aio_image.paths import Home
+from aio_image.plan.model import Step
+from aio_image.report.events import Events, StepProgress
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Everything a step may use.
+
+    ``output`` is an empty folder that becomes the step's kept result when ``run`` returns, and
+    is thrown away when it raises. ``inputs`` maps each needed step's name to its kept result.
+    ``work`` is scratch on the same file system. ``log`` is open for appending by anyone.
+    """
+
+    step: Step
+    home: Home
+    inputs: Mapping[str, Path]
+    output: Path
+    work: Path
+    log: Path
+    events: Events
+
+    def progress(self, message: str, fraction: float | None = None) -> None:
+        self.events.emit(StepProgress(self.step.name, message, fraction))
+
+
+class StepCode(Protocol):
+    """Runs one step. Raises an AioError when it fails; leaves nothing mounted either way."""
+
+    def __call__(self, ctx: StepContext) -> None: ...

@@ -1,0 +1,63 @@
+"""A plan: frozen steps, each with everything its result depends on. Pure data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing a step's result depends on: ``label`` for people, ``digest`` (sha256 hex) for keys."""
+
+    label: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a build.
+
+    ``name`` is also its folder's name and selects the code that runs it; ``needs`` are the steps
+    whose outputs it reads; ``settings`` are the values (JSON types) it takes from the profile.
+    ``key`` is the sha256 (hex) over name, settings, inputs and the keys of its needs: two steps
+    with one key give the same result, so the second is not run.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    inputs: tuple[Input, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a profile in the order they run."""
+
+    profile: str
+    steps: tuple[Step, ...]
+
+    def step(self, name: str) -> Step:
+        """The step called ``name``; KeyError when there is none."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+
+def step_key(
+    name: str, settings: Mapping[str, Any], inputs: tuple[Input, ...], needs_keys: tuple[str, ...]
+) -> str:
+    """The content key of a step: sha256 hex over everything its result depends on."""
+    body = {
+        "name": name,
+        "settings": settings,
+        "inputs": sorted((i.label, i.digest) for i in inputs),
+        "needs": list(needs_keys),
+    }
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
