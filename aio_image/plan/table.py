@@ -1,0 +1,126 @@
+"""Which files, settings and programs each step of a build depends on: the one place that says so.
+
+A step's content key is made from exactly what stands here (`inputs.py` reads it), so a change
+to one playbook runs the bake again and leaves the root as it is. Python code is not listed file
+by file: ``code`` names the module that runs the step, and what that imports from the rooms in
+``CODE_ROOMS`` counts too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Rooms whose code decides what is in an image. The others (host, execution, report, errors)
+# say how programs are run and watched: a change there makes no other image.
+CODE_ROOMS = ("dib", "sources", "bake", "deployers", "manifest")
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step.
+
+    ``needs``: steps whose kept results it reads. ``settings``: dotted keys of the resolved
+    profile, which the step finds in ``step.settings`` under the same names. ``facts``: values
+    worked out from the deployer's data (see ``build.py``), found there likewise. ``files``:
+    globs below the project's data folders or the package; ``{deployer}`` and ``{distribution}``
+    are filled in. ``code``: the module that runs it. ``distributions``: Python packages whose
+    version decides what comes out.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    settings: tuple[str, ...]
+    facts: tuple[str, ...]
+    files: tuple[str, ...]
+    code: str
+    distributions: tuple[str, ...] = ()
+
+
+STEPS: tuple[StepRow, ...] = (
+    StepRow(
+        name="root",
+        title="Install the operating system and its packages",
+        needs=(),
+        settings=(
+            "system.distribution",
+            "system.release",
+            "system.architecture",
+            "mirrors.debian",
+        ),
+        facts=("packages",),
+        files=("elements/aio-root*/**", "elements/aio-system*/**"),
+        code="aio_image.dib.root",
+        distributions=("diskimage-builder",),
+    ),
+    StepRow(
+        name="bake",
+        title="Set up OpenStack inside the root",
+        needs=("root",),
+        settings=("deployer", "level"),
+        facts=("scenario", "services"),
+        files=(
+            "playbooks/**",
+            "cloud-init/**",
+            "aio_image/appliance/**",
+            "aio_image/deployers/{deployer}/**",
+        ),
+        code="aio_image.bake.bake",
+        distributions=("ansible-core",),
+    ),
+    StepRow(
+        name="seal",
+        title="Remove what two machines must not share",
+        needs=("root", "bake"),
+        settings=("deployer",),
+        facts=(),
+        files=("aio_image/deployers/{deployer}/secrets.yaml",),
+        code="aio_image.bake.seal",
+    ),
+    StepRow(
+        name="gate",
+        title="Boot a throw-away copy until it is healthy",
+        needs=("root", "bake", "seal"),
+        settings=("deployer",),
+        facts=("services",),
+        files=(),
+        code="aio_image.bake.gate",
+    ),
+    StepRow(
+        name="image",
+        title="Write the disk image",
+        needs=("root", "bake", "seal", "gate"),
+        settings=(
+            "system.architecture",
+            "image.size",
+            "image.format",
+            "image.compression",
+            "image.filesystem",
+            "image.label",
+            "kernel.cmdline",
+            "kernel.console",
+        ),
+        facts=(),
+        files=("elements/aio-image*/**",),
+        code="aio_image.dib.image",
+        distributions=("diskimage-builder",),
+    ),
+    StepRow(
+        name="manifest",
+        title="Write checksums and the manifest",
+        needs=("root", "bake", "seal", "gate", "image"),
+        settings=(
+            "description",
+            "deployer",
+            "level",
+            "system.distribution",
+            "system.release",
+            "system.architecture",
+            "appliance.memory",
+            "appliance.cpus",
+        ),
+        facts=("profile", "scenario", "services"),
+        files=(),
+        code="aio_image.manifest.step",
+    ),
+)
