@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from aio_image.host.cancel import Cancel
 from aio_image.paths import Home
 from aio_image.plan.model import Step
 from aio_image.report.events import Events, StepProgress
@@ -19,6 +20,7 @@ class StepContext:
     ``output`` is an empty folder that becomes the step's kept result when ``run`` returns, and
     is thrown away when it raises. ``inputs`` maps each needed step's name to its kept result.
     ``work`` is scratch on the same file system. ``log`` is open for appending by anyone.
+    ``cancel`` is set when the build is to stop: give it to ``run_private`` and to callbacks.
     """
 
     step: Step
@@ -28,6 +30,7 @@ class StepContext:
     work: Path
     log: Path
     events: Events
+    cancel: Cancel = field(default_factory=Cancel)
 
     def progress(self, message: str, fraction: float | None = None) -> None:
         self.events.emit(StepProgress(self.step.name, message, fraction))

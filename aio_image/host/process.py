@@ -1,4 +1,4 @@
-"""The one door to other programs: list arguments, no stdin, a clean environment, one error shape."""
+"""The one door to other programs: list arguments, no stdin, a clean environment, one error."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _PASSED = (
     "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
     "USER", "LOGNAME", "HOME", "XDG_RUNTIME_DIR", "SOURCE_DATE_EPOCH",
+    # Ours: the run's journal of kernel resources, and the mark its processes are found by.
+    "AIO_IMAGE_JOURNAL", "AIO_IMAGE_RUN",
 )  # fmt: skip
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
