@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def sleeping(mark: str) -> list[str]:
         if words[0] == b"sleep" and mark.encode() in words:
             found.append(path.parent.name)
     return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(condition())
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ def test_stopping_takes_everything(tmp_path: Path, mark: str, how: str) -> None:
 
     def on_line(line: str) -> None:
         assert line == "ready"
-        assert sleeping(mark)
+        assert wait_for(lambda: sleeping(mark))
         if how == "raise":
             raise RuntimeError("listener broke")
         if how == "token":
@@ -122,16 +130,10 @@ def test_our_own_death_takes_everything(tmp_path: Path, mark: str) -> None:
     )
     busy = BUSY.format(where=where, mark=mark)
     with subprocess.Popen([sys.executable, "-c", program, busy, str(log)]) as child:
-        end = time.monotonic() + 20
-        while not (log.exists() and "ready" in log.read_text()):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        assert sleeping(mark)
+        assert wait_for(lambda: log.exists() and "ready" in log.read_text())
+        assert wait_for(lambda: sleeping(mark))
         child.kill()
-    end = time.monotonic() + 10
-    while sleeping(mark) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not sleeping(mark)
+    assert wait_for(lambda: not sleeping(mark))
     assert not list(where.iterdir())
 
 
