@@ -1,0 +1,56 @@
+# The two commands a person needs are `make image` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PROFILE ?= debian-aio
+IMAGE   ?= build/$(PROFILE).qcow2
+# More words for a command: make image ARGS=--help, make unit ARGS="-k seed -x".
+ARGS    ?=
+
+AIO    := .venv/bin/aio-image
+PYTEST := .venv/bin/python -m pytest
+# Loop devices, mounts and containers need root; what is made is left to its caller to read.
+ROOT   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=AIO_IMAGE_HOME)
+
+.PHONY: help setup image build check-image test unit host boot lint format bench doctor clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what this machine lacks (says what first; does nothing the second time)
+	@tools/setup
+
+image: build check-image ## build the default appliance, boot it, and prove it healthy
+
+build: setup ## build the image only: $(IMAGE)
+	$(ROOT) $(AIO) build $(PROFILE) --output $(IMAGE) $(ARGS)
+
+check-image: setup ## boot the built image and check its cloud
+	$(ROOT) $(AIO) test $(IMAGE) $(ARGS)
+
+test: setup ## unit tests and lints; as root the host tests too; no whole image is booted
+	$(PYTEST) -m "not boot" $(ARGS)
+
+unit: setup ## unit tests: no root, no network, seconds
+	$(PYTEST) tests/unit $(ARGS)
+
+host: setup ## tests with loop devices, mounts, containers and real builds (root)
+	$(ROOT) $(PYTEST) -m host $(ARGS)
+
+boot: setup ## tests that boot whole images (minutes each)
+	$(ROOT) $(PYTEST) -m boot $(ARGS)
+
+lint: setup ## linters and types
+	$(PYTEST) tests/lint $(ARGS)
+
+format: setup ## let ruff lay out the Python
+	.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format .
+
+bench: setup ## measure builds and boots against their floors (long; see docs/benchmarks.md)
+	$(ROOT) .venv/bin/python -m benchmarks $(ARGS)
+
+doctor: setup ## check this host, and say how to mend what is wrong
+	$(ROOT) $(AIO) doctor $(ARGS)
+
+clean: ## remove what builds made here (kept steps: aio-image clean)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

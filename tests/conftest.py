@@ -1,0 +1,30 @@
+"""What all tests share: who may run what, and that none touches the user's own builds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Host tests need root: skip them by name for others, so that the summary says what was not run."""
+    if os.geteuid() == 0:
+        return
+    needs_root = pytest.mark.skip(reason="needs root: run `make host`")
+    for item in items:
+        if item.get_closest_marker("host"):
+            item.add_marker(needs_root)
+
+
+@pytest.fixture(autouse=True)
+def own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives tests without root a home of their own: none may read or write the user's builds.
+
+    Host and boot tests choose for themselves, because real builds are worth keeping.
+    """
+    if request.node.get_closest_marker("host") or request.node.get_closest_marker("boot"):
+        return
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    monkeypatch.setenv("AIO_IMAGE_HOME", str(tmp_path / "aio-image-home"))
