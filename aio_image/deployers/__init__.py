@@ -1,0 +1,25 @@
+"""OpenStack deployers: their packages, services, secrets and scenario words, as data."""
+
+from aio_image.deployers.facts import (
+    Api,
+    DeployerFacts,
+    Packages,
+    Probe,
+    Scenario,
+    Secret,
+    Service,
+    load,
+    names,
+)
+
+__all__ = [
+    "Api",
+    "DeployerFacts",
+    "Packages",
+    "Probe",
+    "Scenario",
+    "Secret",
+    "Service",
+    "load",
+    "names",
+]

@@ -1,0 +1,199 @@
+"""What a deployer is made of, read once from its YAML into frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aio_image.errors import AioError
+
+_ROOM = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Api:
+    """A service's catalogue row. ``port`` is public (TLS), ``backend`` on 127.0.0.1 (plain)."""
+
+    type: str
+    name: str
+    port: int
+    backend: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Met when ``url`` answers with one of ``answers``. ``port``: its public port, or None."""
+
+    name: str
+    url: str
+    answers: tuple[int, ...]
+    port: int | None
+
+
+@dataclass(frozen=True)
+class Service:
+    """One row of ``services.yaml``; ``units`` in start order, ``kind`` as README.md says."""
+
+    name: str
+    title: str
+    kind: str
+    units: tuple[str, ...]
+    api: Api | None
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Where one secret of an appliance lives; a row of the ledger, and whose it is."""
+
+    name: str
+    service: str
+    length: int
+    files: tuple[str, ...]
+    mariadb: tuple[str, ...]
+    keystone: tuple[str, ...]
+    rabbitmq: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Which words a scenario needs and may have, and the services each brings."""
+
+    required: tuple[str, ...]
+    services: tuple[str, ...]
+    words: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Packages:
+    """``stand_in``: name provided by a package of our own → why. ``exclude``: dpkg paths."""
+
+    system: tuple[str, ...]
+    services: Mapping[str, tuple[str, ...]]
+    stand_in: Mapping[str, str]
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeployerFacts:
+    """All of a deployer. ``release`` is the code name of the operating system it is for."""
+
+    name: str
+    release: str
+    scenario: Scenario
+    packages: Packages
+    services: tuple[Service, ...]
+    secrets: tuple[Secret, ...]
+
+    def services_of(self, words: Iterable[str]) -> tuple[str, ...]:
+        """Names of the services that ``words`` (expanded) ask for, in start order."""
+        wanted = set(self.scenario.services)
+        for word in words:
+            wanted.update(self.scenario.words.get(word, ()))
+        return tuple(service.name for service in self.services if service.name in wanted)
+
+    def packages_of(self, services: Collection[str]) -> tuple[str, ...]:
+        """Packages of the system and of ``services``, without repeats, in the table's order."""
+        named = list(self.packages.system)
+        for service, packages in self.packages.services.items():
+            if service in services:
+                named.extend(packages)
+        return tuple(dict.fromkeys(named))
+
+    def secrets_of(self, services: Collection[str]) -> tuple[Secret, ...]:
+        """Secrets that ``services`` bring."""
+        return tuple(secret for secret in self.secrets if secret.service in services)
+
+    def dump(self, services: Collection[str]) -> dict[str, Any]:
+        """The ``services`` as plain JSON types: what playbooks and the appliance read."""
+        rows = [asdict(service) for service in self.services if service.name in services]
+        return {"format": 1, "deployer": self.name, "services": rows}
+
+
+def names() -> tuple[str, ...]:
+    """Deployers there are, sorted."""
+    return tuple(sorted(table.parent.name for table in _ROOM.glob("*/services.yaml")))
+
+
+def load(name: str) -> DeployerFacts:
+    """The deployer called ``name``. KeyError when there is none."""
+    if name not in names():
+        raise KeyError(name)
+    room = _ROOM / name
+    try:
+        services = _read(room / "services.yaml")
+        packages = _read(room / "packages.yaml")
+        secrets = _read(room / "secrets.yaml")
+        return DeployerFacts(
+            name=name,
+            release=packages["release"],
+            scenario=_scenario(services["scenario"]),
+            packages=_packages(packages),
+            services=tuple(_service(key, row) for key, row in services["services"].items()),
+            secrets=tuple(_secret(key, row) for key, row in secrets["secrets"].items()),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AioError(f"{room}: a table of the deployer is malformed: {error!r}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    table: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return table
+
+
+def _scenario(row: Mapping[str, Any]) -> Scenario:
+    return Scenario(
+        required=tuple(row["required"]),
+        services=tuple(row["services"]),
+        words={word: tuple(services) for word, services in row["words"].items()},
+    )
+
+
+def _packages(table: Mapping[str, Any]) -> Packages:
+    return Packages(
+        system=tuple(table["system"]),
+        services={name: tuple(names) for name, names in table["services"].items()},
+        stand_in=dict(table.get("stand_in") or {}),
+        exclude=tuple(table.get("exclude") or ()),
+    )
+
+
+def _service(name: str, row: Mapping[str, Any]) -> Service:
+    api = row.get("api")
+    probed = ([api] if api else []) + list(row.get("ports", ()))
+    return Service(
+        name=name,
+        title=row["title"],
+        kind=row["kind"],
+        units=tuple(row["units"]),
+        api=Api(api["type"], api["name"], api["port"], api["backend"], api["path"])
+        if api
+        else None,
+        probes=tuple(_probe(each) for each in probed),
+    )
+
+
+def _probe(row: Mapping[str, Any]) -> Probe:
+    return Probe(
+        name=row["name"],
+        url=f"http://127.0.0.1:{row['backend']}{row['health']}",
+        answers=tuple(row["answers"]),
+        port=row.get("port"),
+    )
+
+
+def _secret(name: str, row: Mapping[str, Any]) -> Secret:
+    return Secret(
+        name=name,
+        service=row["service"],
+        length=int(row.get("length", 40)),
+        files=tuple(row.get("files", ())),
+        mariadb=tuple(row.get("mariadb", ())),
+        keystone=tuple(row.get("keystone", ())),
+        rabbitmq=tuple(row.get("rabbitmq", ())),
+    )
