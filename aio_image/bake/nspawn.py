@@ -1,0 +1,312 @@
+"""A root file system booted in systemd-nspawn, as a context manager.
+
+It works where systemd is process 1 and where it is not, with unified and with hybrid control
+groups: nspawn gets a mount namespace of its own in which ``/run`` is empty (it then asks no
+systemd of the host for anything) and ``/sys/fs/cgroup`` is the unified hierarchy, with a control
+group made for it. (systemd-nspawn(1): --register, --keep-unit; SYSTEMD_NSPAWN_UNIFIED_HIERARCHY
+in systemd's docs/ENVIRONMENT.md.) There is no network inside except what the caller asks for.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aio_image.errors import BuildError, HostError
+from aio_image.host.process import Completed, clean_environment, run
+
+# What a command inside gets: nothing of the build host's.
+INSIDE = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LC_ALL": "C.UTF-8",
+}
+
+_HIERARCHY = "/sys/fs/cgroup"
+_GROUP_PREFIX = "aio-image."
+_GROUP_STALE_SECONDS = 600
+_PEER = "aio-peer"
+
+# $0 is the control group's name, the rest is nspawn's command line.
+_START = f"""
+mount -t tmpfs -o mode=0755 tmpfs /run
+mount -t cgroup2 cgroup2 {_HIERARCHY}
+mkdir {_HIERARCHY}/$0
+echo $$ > {_HIERARCHY}/$0/cgroup.procs
+exec "$@"
+"""
+_SWEEP = f"""
+mount -t cgroup2 cgroup2 {_HIERARCHY}
+cd {_HIERARCHY}
+for group; do find "$group" -depth -type d -exec rmdir -- {{}} + ; done
+"""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A running container. ``leader`` is the pid of its init as seen by this process."""
+
+    leader: int
+    console: Path
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        feed: str | None = None,
+        timeout: float | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run ``argv`` inside as root, without the build host's environment (see process.run)."""
+        variables = [f"{name}={value}" for name, value in {**INSIDE, **(env or {})}.items()]
+        enter = ["nsenter", "--target", str(self.leader), "--all", "--", "env", "-i"]
+        return run([*enter, *variables, *argv], feed=feed, timeout=timeout, check=check)
+
+    def alive(self) -> bool:
+        """Whether its init still runs."""
+        try:
+            state = Path(f"/proc/{self.leader}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return False
+        return state.rpartition(")")[2].split()[0] not in "ZX"
+
+    def failed_units(self) -> list[str]:
+        """Names of the units that systemd calls failed."""
+        listed = self.run(
+            ["systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--full"],
+            timeout=30,
+            check=False,
+        )
+        return [line.split()[0] for line in listed.output.splitlines() if line.strip()]
+
+    def journal(self, unit: str, lines: int = 15) -> list[str]:
+        """The last lines of the journal of a unit, as plain messages."""
+        said = self.run(
+            ["journalctl", "-u", unit, "-n", str(lines), "-o", "cat", "--no-pager"],
+            timeout=30,
+            check=False,
+        )
+        return said.output.splitlines()
+
+
+@contextmanager
+def booted(
+    root: Path,
+    *,
+    console: Path,
+    target: str = "basic.target",
+    hostname: str = "aio",
+    interface: str = "",
+    start_seconds: float = 120,
+    stop_seconds: float = 120,
+    wait: bool = True,
+    stop_first: Sequence[str] = ("rabbitmq-server.service",),
+) -> Iterator[Container]:
+    """Boot ``root`` up to systemd's ``target``; shut it down in good order when the block ends.
+
+    ``console`` gets what init says. Without ``interface`` there is no network inside but
+    loopback; with it, one Ethernet interface of that name that leads nowhere. ``wait``
+    holds back until systemd has finished starting. Needs root; be in a private mount namespace.
+
+    When the block raises, the container is killed instead. Raises HostError when nspawn cannot
+    work here and BuildError when the container does not start, or does not stop, in time.
+    """
+    _sweep_groups()
+    group = _GROUP_PREFIX + secrets.token_hex(6)
+    child = _spawn(root, console, target, hostname, group)
+    orderly = False
+    try:
+        container = Container(_wait_for_leader(child, console, start_seconds), console)
+        if interface:
+            _add_interface(container, interface)
+        _wait_for_systemd(container, child, start_seconds, wait=wait)
+        yield container
+        orderly = True
+    finally:
+        try:
+            if orderly:
+                _power_off(container, child, stop_first, stop_seconds)
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+            _remove_groups([group])
+
+
+def _spawn(
+    root: Path, console: Path, target: str, hostname: str, group: str
+) -> subprocess.Popen[bytes]:
+    nspawn = [
+        "systemd-nspawn", "--quiet", "--directory", str(root), "--boot",
+        "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off",
+        "--link-journal=no", "--console=read-only",
+        "--machine=aio", f"--hostname={hostname}", "--private-network",
+        "--setenv=TERM=dumb",
+        f"systemd.unit={target}", "systemd.show_status=yes",
+    ]  # fmt: skip
+    with console.open("ab", buffering=0) as sink:
+        try:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--",
+                 "unshare", "--mount", "--propagation", "private", "--",
+                 "sh", "-e", "-c", _START, group, *nspawn],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=clean_environment({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}),
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise HostError(f"{error.filename}: not found", hint="run `make setup`") from error
+
+
+def _wait_for_leader(child: subprocess.Popen[bytes], console: Path, seconds: float) -> int:
+    """The pid of the container's init: the child of nspawn that is process 1 in its namespace."""
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if child.poll() is not None:
+            raise _not_started(f"systemd-nspawn ended with status {child.returncode}", console)
+        for pid in children.read_text(encoding="ascii").split():
+            with suppress(OSError):
+                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+                spaces = next(l for l in status.splitlines() if l.startswith("NSpid:")).split()
+                if len(spaces) > 2 and spaces[-1] == "1" and _is_systemd(pid):
+                    return int(pid)
+        time.sleep(0.05)
+    raise _not_started(f"no init after {seconds:.0f} s", console)
+
+
+def _is_systemd(pid: str) -> bool:
+    # Before it execs the init, the child is nspawn itself, still outside its new root.
+    command = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    return command in {"systemd", "init"}
+
+
+def _add_interface(container: Container, name: str) -> None:
+    # nspawn itself would only move one in, and refuses one that no udev has seen. Its init has
+    # only just started: what sets up networks runs much later.
+    enter = ["nsenter", "--target", str(container.leader), "--net", "--"]
+    run([*enter, "ip", "link", "add", name, "type", "veth", "peer", "name", _PEER])
+    run([*enter, "ip", "link", "set", _PEER, "up"])
+
+
+def _wait_for_systemd(
+    container: Container, child: subprocess.Popen[bytes], seconds: float, *, wait: bool
+) -> None:
+    socket = Path(f"/proc/{container.leader}/root/run/systemd/private")
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if child.poll() is not None:
+            raise _not_started(f"it ended with status {child.returncode}", container.console)
+        if socket.is_socket():
+            break
+        time.sleep(0.05)
+    else:
+        raise _not_started(f"systemd does not answer after {seconds:.0f} s", container.console)
+    if not wait:
+        return
+    # It waits by D-Bus signals; before the bus is up it gives up, so it is asked anew.
+    while time.monotonic() < until:
+        left = max(until - time.monotonic(), 1.0)
+        state = container.run(
+            ["timeout", f"{left:.0f}", "systemctl", "is-system-running", "--wait"], check=False
+        ).output.strip()
+        if state in {"running", "degraded"}:
+            return
+        if child.poll() is not None or state in {"stopping", "maintenance"}:
+            raise _not_started(f"systemd says {state or 'nothing'}", container.console)
+        time.sleep(0.1)
+    raise _not_started(f"still starting after {seconds:.0f} s", container.console)
+
+
+def _not_started(reason: str, console: Path) -> BuildError:
+    said = console.read_text(encoding="utf-8", errors="replace").splitlines()
+    return BuildError(
+        f"the image's root does not boot in systemd-nspawn: {reason}",
+        hint=f"what it said on its console: {console}",
+        details=[line for line in said[-20:] if line.strip()],
+        log=console,
+    )
+
+
+def _power_off(
+    container: Container,
+    child: subprocess.Popen[bytes],
+    stop_first: Sequence[str],
+    seconds: float,
+) -> None:
+    """Stop in good order. RabbitMQ goes first: stopped together with everything else, it hangs."""
+    until = time.monotonic() + seconds
+    try:
+        if stop_first:
+            # A unit the image does not have makes the status non-zero; that is no matter.
+            container.run(["systemctl", "stop", *stop_first], timeout=seconds, check=False)
+        container.run(["systemctl", "poweroff", "--no-block"], timeout=30)
+        child.wait(timeout=max(until - time.monotonic(), 1.0))
+    except (subprocess.TimeoutExpired, HostError) as error:
+        units = _running_jobs(container)
+        raise BuildError(
+            f"the container did not stop within {seconds:.0f} s"
+            + (f": still stopping {', '.join(units)}" if units else ""),
+            hint=f"its console: {container.console}",
+            log=container.console,
+        ) from error
+
+
+def _running_jobs(container: Container) -> list[str]:
+    with suppress(HostError):
+        listed = container.run(
+            ["systemctl", "list-jobs", "--no-legend", "--plain"], timeout=10, check=False
+        )
+        rows = [line.split() for line in listed.output.splitlines()]
+        return [row[1] for row in rows if len(row) > 3 and row[3] == "running"]
+    return []
+
+
+def _sweep_groups() -> None:
+    """Remove control groups that killed builds left: old and without any process."""
+    hierarchy = next(
+        (at for at in (Path(_HIERARCHY), Path(_HIERARCHY, "unified")) if _is_group(at)), None
+    )
+    if hierarchy is None:
+        return
+    stale = []
+    for group in hierarchy.glob(f"{_GROUP_PREFIX}*"):
+        with suppress(OSError):
+            populated = "populated 1" in (group / "cgroup.events").read_text(encoding="ascii")
+            if not populated and time.time() - group.stat().st_mtime > _GROUP_STALE_SECONDS:
+                stale.append(group.name)
+    _remove_groups(stale)
+
+
+def _is_group(folder: Path) -> bool:
+    return (folder / "cgroup.controllers").exists()
+
+
+def _remove_groups(names: Sequence[str]) -> None:
+    if names:
+        # Best effort: an empty control group costs nothing and is swept by a later build.
+        run(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SWEEP, "sweep", *names],
+            check=False,
+            timeout=30,
+        )
+
+
+def tail(path: Path, lines: int = 20) -> list[str]:
+    """The last lines of a text file; none when it is not there."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(stream.tell() - 64 * 1024, 0))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.splitlines()[-lines:]
