@@ -9,7 +9,7 @@ ARGS    ?=
 
 AIO    := .venv/bin/aio-image
 PYTEST := .venv/bin/python -m pytest
-# Loop devices, mounts and containers need root; what is made is left to its caller to read.
+# Loop devices, mounts and containers need root.
 ROOT   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=AIO_IMAGE_HOME)
 
 .PHONY: help setup image build check-image test unit host boot lint format bench doctor clean
@@ -23,19 +23,20 @@ setup: ## install what this machine lacks (says what first; does nothing the sec
 image: build check-image ## build the default appliance, boot it, and prove it healthy
 
 build: setup ## build the image only: $(IMAGE)
+	@mkdir -p $(dir $(IMAGE))
 	$(ROOT) $(AIO) build $(PROFILE) --output $(IMAGE) $(ARGS)
 
 check-image: setup ## boot the built image and check its cloud
-	$(ROOT) $(AIO) test $(IMAGE) $(ARGS)
+	$(AIO) test $(IMAGE) $(ARGS)
 
 test: setup ## unit tests and lints; as root the host tests too; no whole image is booted
-	$(PYTEST) -m "not boot" $(ARGS)
+	$(PYTEST) $(ARGS)
 
 unit: setup ## unit tests: no root, no network, seconds
 	$(PYTEST) tests/unit $(ARGS)
 
 host: setup ## tests with loop devices, mounts, containers and real builds (root)
-	$(ROOT) $(PYTEST) -m host $(ARGS)
+	$(ROOT) $(PYTEST) -m "host and not boot" $(ARGS)
 
 boot: setup ## tests that boot whole images (minutes each)
 	$(ROOT) $(PYTEST) -m boot $(ARGS)
@@ -50,7 +51,7 @@ bench: setup ## measure builds and boots against their floors (long; see docs/be
 	$(ROOT) .venv/bin/python -m benchmarks $(ARGS)
 
 doctor: setup ## check this host, and say how to mend what is wrong
-	$(ROOT) $(AIO) doctor $(ARGS)
+	$(AIO) doctor $(ARGS)
 
 clean: ## remove what builds made here (kept steps: aio-image clean)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
