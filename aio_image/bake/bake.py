@@ -1,0 +1,77 @@
+"""The step ``bake``: OpenStack is set up in the image's own root, booted in systemd-nspawn."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import aio_image.appliance
+from aio_image import deployers
+from aio_image.bake import ansible, nspawn
+from aio_image.bake.canary import bake_id, canary
+from aio_image.bake.inside import run_inside
+from aio_image.bake.ledger import ENDPOINT_HOST
+from aio_image.execution.context import StepContext
+from aio_image.host import trees
+from aio_image.paths import resource
+
+
+def run(ctx: StepContext) -> None:
+    """Keeps ``tree/``: what the playbooks changed on top of the root.
+
+    Settings: ``deployer``, ``scenario``, ``services``. Raises BuildError when a task fails.
+    """
+    run_inside(bake, ctx)
+
+
+def bake(ctx: StepContext) -> None:
+    """The body of the step; must be in private mount and pid namespaces."""
+    began = time.monotonic()
+    playbook = ansible.Playbook(
+        file=resource("playbooks") / "bake.yml",
+        variables=variables(ctx.step.key, ctx.step.settings),
+        work=ctx.work / "ansible",
+    )
+    console = ctx.work / "console.log"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root,
+    ):
+        # Listing the tasks takes as long as the boot does: side by side.
+        counting = pool.submit(ansible.count_tasks, playbook)
+        ctx.progress("Boot the root in systemd-nspawn", 0.0)
+        with nspawn.booted(root, console=console) as container:
+            print(f"booted in {time.monotonic() - began:.1f} s", flush=True)
+            ansible.play(
+                ansible.Playbook(
+                    playbook.file,
+                    {**playbook.variables, "aio_leader": container.leader},
+                    playbook.work,
+                ),
+                ctx.progress,
+                counting.result(),
+            )
+            ctx.progress("Stop everything in good order", 1.0)
+            stopping = time.monotonic()
+        print(f"stopped in {time.monotonic() - stopping:.1f} s", flush=True)
+    print(f"baked in {time.monotonic() - began:.1f} s", flush=True)
+
+
+def variables(key: str, settings: Any) -> dict[str, Any]:
+    """The extra variables of bake.yml (aio_image/deployers/README.md), all but ``aio_leader``."""
+    facts = deployers.load(settings["deployer"])
+    services = tuple(settings["services"])
+    bake = bake_id(key)
+    return {
+        "aio_bake_id": bake,
+        "aio_services": list(services),
+        "aio_secrets": {
+            secret.name: canary(bake, secret.name, secret.length)
+            for secret in facts.secrets_of(services)
+        },
+        "aio_endpoint_host": ENDPOINT_HOST,
+        "aio_facts": {**facts.dump(services), "scenario": settings["scenario"]},
+        "aio_appliance_source": str(Path(aio_image.appliance.__file__).parent),
+    }

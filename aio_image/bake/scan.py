@@ -1,0 +1,109 @@
+"""Searches files, trees and raw disks for canaries, wherever their bytes may be."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aio_image.bake.canary import LONGEST, PREFIX
+
+_PREFIX = PREFIX.encode()
+# Base32 in lower case; anything shorter is the bare word, as this code itself spells it.
+_CANARY = re.compile(_PREFIX + rb"[a-z2-7]{16,%d}" % (LONGEST - len(_PREFIX)))
+_GZIP = b"\x1f\x8b\x08"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A canary at byte ``offset`` of ``path`` (of the unpacked content, where it is gzipped)."""
+
+    path: str
+    offset: int
+    text: str
+
+
+def scan_tree(tree: Path, also: Iterable[bytes] = ()) -> Iterator[Finding]:
+    """Every canary in regular files, symbolic links' targets and extended attributes of ``tree``.
+
+    Paths come absolute, as seen in the image. Gzipped files are searched unpacked as well.
+    ``also`` are further byte strings to look for. Hard links are searched once for each name.
+    """
+    for folder, folders, files in os.walk(tree):
+        for name in sorted(files) + sorted(folders):
+            path = Path(folder, name)
+            shown = "/" + str(path.relative_to(tree))
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                yield from _found(os.fsencode(os.readlink(path)), shown, also)
+            elif stat.S_ISREG(mode):
+                yield from scan_file(path, shown, also)
+            for value in _attributes(path):
+                yield from _found(value, shown, also)
+
+
+def scan_file(path: Path, shown: str | None = None, also: Iterable[bytes] = ()) -> Iterator[Finding]:
+    """Every canary in one file, block device or raw disk image; named ``shown`` in what is found."""
+    shown = shown or str(path)
+    with path.open("rb") as stream:
+        # A block device's size is where its end is; stat calls it 0.
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        if size == 0:
+            return
+        packed = stream.read(3) == _GZIP
+        with mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) as content:
+            content.madvise(mmap.MADV_SEQUENTIAL)
+            yield from _found(content, shown, also)
+            if packed:
+                yield from _unpacked(content, shown, also)
+
+
+def _found(content: bytes | mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
+    # find() is many times faster than a regular expression over what mostly does not match.
+    at = content.find(_PREFIX)
+    while at >= 0:
+        match = _CANARY.match(content[at : at + LONGEST])
+        if match:
+            yield Finding(shown, at, match.group().decode("ascii"))
+        at = content.find(_PREFIX, at + len(_PREFIX))
+    for wanted in also:
+        at = content.find(wanted)
+        while at >= 0:
+            yield Finding(shown, at, wanted.decode(errors="replace"))
+            at = content.find(wanted, at + len(wanted))
+
+
+def _unpacked(content: mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
+    """Findings in the unpacked content; what is no whole gzip file is taken as far as it goes."""
+    also = tuple(also)
+    overlap = max([LONGEST, *(len(wanted) for wanted in also)])
+    engine = zlib.decompressobj(wbits=31)
+    rest, base, seen = b"", 0, -1
+    try:
+        for start in range(0, len(content), _CHUNK):
+            block = rest + engine.decompress(content[start : start + _CHUNK])
+            for finding in _found(block, shown, also):
+                if base + finding.offset > seen:
+                    seen = base + finding.offset
+                    yield Finding(shown, seen, finding.text)
+            rest = block[-overlap:]
+            base += len(block) - len(rest)
+    except zlib.error:
+        return
+
+
+def _attributes(path: Path) -> Iterator[bytes]:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(("user.", "trusted.")):
+            yield os.getxattr(path, name, follow_symlinks=False)
