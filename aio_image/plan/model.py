@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Input:
-    """One thing a step's result depends on: ``label`` for people, ``digest`` (sha256 hex) for keys."""
+    """What a step's result depends on: ``label`` for people, ``digest`` (sha256 hex) for keys."""
 
     label: str
     digest: str

@@ -124,3 +124,5 @@ STEPS: tuple[StepRow, ...] = (
         code="aio_image.manifest.step",
     ),
 )
+
+STEP_NAMES = tuple(row.name for row in STEPS)

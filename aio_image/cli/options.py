@@ -1,0 +1,75 @@
+"""Options that several commands share, and where builds are kept."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from aio_image.paths import Home
+
+DEFAULT_PROFILE = "debian-aio"
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of descriptions and examples, and leaves room for long options."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=96)
+
+
+def output_options(default: object = argparse.SUPPRESS) -> argparse.ArgumentParser:
+    """--json, --plain and --quiet, as a parent parser: they may stand before or after a command."""
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("output")
+    choice = group.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--json", action="store_true", default=default, help="JSON (lines, while something runs)"
+    )
+    choice.add_argument(
+        "--plain", action="store_true", default=default, help="plain lines, also on a terminal"
+    )
+    choice.add_argument(
+        "--quiet", "-q", action="store_true", default=default, help="results and errors only"
+    )
+    return parser
+
+
+def profile_arguments(parser: argparse.ArgumentParser) -> None:
+    """PROFILE and --set."""
+    parser.add_argument(
+        "profile",
+        nargs="?",
+        default=DEFAULT_PROFILE,
+        metavar="PROFILE",
+        help="name of a shipped profile, or the path of a file of yours (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="override one value, as --set image.size='20 GiB'; may be repeated",
+    )
+
+
+def build_home() -> Home:
+    """Where builds are kept: $AIO_IMAGE_HOME or, since builds run as root, root's own place."""
+    if os.environ.get("AIO_IMAGE_HOME") or os.geteuid() == 0:
+        return Home.default()
+    return Home(Path("/var/cache/aio-image"))
+
+
+def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
+    """Lines in which every column but the last is as wide as its longest word."""
+    if not rows:
+        return []
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    return [
+        gap.join(
+            [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,192 @@
+"""From the name of a profile to its settled, checked values and where each came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aio_image import deployers
+from aio_image.errors import ProfileError, UsageError
+from aio_image.profile import ability, messages
+from aio_image.profile.document import Node
+from aio_image.profile.layers import Layered, is_path, load_layers, override, shipped
+from aio_image.profile.problems import Origin, Problem, meant, shown
+from aio_image.profile.scenario import Scenario, read_scenario
+from aio_image.profile.schema import Profile, section_of
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One settled value: its dotted key, what the file says, and where."""
+
+    key: str
+    written: Any
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class LoadedProfile:
+    """A profile that may be built. ``files`` are all it was read from, its own last."""
+
+    name: str
+    path: Path
+    files: tuple[Path, ...]
+    profile: Profile
+    scenario: Scenario
+    values: tuple[Value, ...]
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """What the deployer sets up for the scenario, in start order."""
+        return deployers.load(self.profile.deployer).services_of(self.scenario.expanded)
+
+    def setting(self, key: str) -> Any:
+        """The settled value of a dotted key in JSON types (sizes in bytes, times in seconds)."""
+        found: Any = self.profile
+        for part in key.split("."):
+            found = getattr(found, part)
+        if isinstance(found, BaseModel):
+            return found.model_dump(mode="json")
+        return list(found) if isinstance(found, tuple) else found
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A shipped profile, for a list of them."""
+
+    name: str
+    description: str
+    path: Path
+
+
+def find_profile(name: str) -> Path:
+    """The file of ``name``, a path or a shipped profile. UsageError when there is none."""
+    if is_path(name):
+        path = Path(name)
+        if path.is_file():
+            return path.resolve()
+        raise UsageError(f"{name}: no such file", hint="`aio-image profiles` lists the names")
+    known = shipped()
+    if name in known:
+        return known[name].resolve()
+    beside = Path(f"{name}.yaml")
+    if beside.is_file():
+        hint = f"for the file in this folder say ./{beside}"
+    else:
+        hint = f"there are: {', '.join(each.name for each in list_profiles())}"
+    raise UsageError(f"no profile '{name}'{meant(name, known)}", hint=hint)
+
+
+def list_profiles() -> list[Listed]:
+    """Every shipped profile that can be built."""
+    found = []
+    for name, path in shipped().items():
+        layered = load_layers(path.resolve())
+        if not layered.abstract:
+            description = layered.root.find(("description",)).value
+            found.append(Listed(name, description if isinstance(description, str) else "", path))
+    return found
+
+
+def load_profile(name: str, settings: Sequence[str] = ()) -> LoadedProfile:
+    """Load ``name`` (of a shipped profile, or a path) with ``key=value`` settings laid over it.
+
+    Raises ProfileError with one line per problem, all of them at once, and UsageError when
+    there is no such profile.
+    """
+    path = find_profile(name)
+    layered = load_layers(path)
+    if layered.abstract and not layered.problems:
+        raise UsageError(
+            f"profile '{path.stem}' is only there to be extended",
+            hint=f"write a file with `extends: {path.stem}` and the keys it leaves open",
+        )
+    override(layered, settings)
+    problems = list(layered.problems)
+    if not _NAME.fullmatch(path.stem):
+        message = "names the profile after its file: letters, digits, '.', '_' and '-' only"
+        problems.append(Problem(Origin(shown(path)), "", message))
+    profile = _check_values(layered, problems)
+    scenario = _check_scenario(layered, problems)
+    if problems or profile is None or scenario is None:
+        unique = sorted(set(problems), key=_in_reading_order)
+        count = f"{len(unique)} problem{'s' if len(unique) > 1 else ''}"
+        raise ProfileError(f"{shown(path)}: {count}", details=[str(each) for each in unique])
+    values = tuple(_values(layered.root, Profile, ""))
+    return LoadedProfile(path.stem, path, layered.files, profile, scenario, values)
+
+
+def _in_reading_order(problem: Problem) -> tuple[bool, Origin, str, str]:
+    # What is missing has no line and comes after what is written down.
+    return (problem.origin.line == 0, problem.origin, problem.key, problem.message)
+
+
+def _values(node: Node, model: type[BaseModel], above: str) -> Iterator[Value]:
+    """Every settled value, in the schema's order."""
+    assert isinstance(node.value, dict)
+    for name in model.model_fields:
+        child, key = node.value[name], f"{above}{name}"
+        section = section_of(model, name)
+        if section:
+            yield from _values(child, section, f"{key}.")
+        else:
+            yield Value(key, child.plain(), child.origin)
+
+
+def _check_values(layered: Layered, problems: list[Problem]) -> Profile | None:
+    try:
+        return Profile.model_validate(layered.root.plain())
+    except ValidationError as error:
+        known_wrong = {(each.origin, each.key) for each in problems}
+        for found in error.errors(include_url=False):
+            path = tuple(found["loc"])
+            problem = _problem(layered, path, found)
+            missing = found["type"] == "missing"
+            # With a parent gone, everything it would have given is missing: say the cause only.
+            if missing and (layered.broken_parents or not layered.root.value):
+                continue
+            if (problem.origin, problem.key) not in known_wrong:
+                problems.append(problem)
+    if layered.root.value == {} and not problems:
+        message = "is empty: begin with `extends: debian-aio`"
+        problems.append(Problem(Origin(shown(layered.path)), "", message))
+    return None
+
+
+def _problem(layered: Layered, path: tuple[int | str, ...], found: Mapping[str, Any]) -> Problem:
+    key = messages.dotted(path)
+    if found["type"] == "missing":
+        message = "is missing: set it, or begin with `extends: base`"
+        return Problem(Origin(shown(layered.path)), key, message)
+    origin = layered.root.find(path).origin
+    return Problem(origin, key, messages.message(path, found))
+
+
+def _check_scenario(layered: Layered, problems: list[Problem]) -> Scenario | None:
+    root = layered.root
+    node = root.value.get("scenario") if isinstance(root.value, dict) else None
+    if node is None or not isinstance(node.value, str):
+        return None
+    deployer = root.find(("deployer",)).value
+    able = ability.of(deployer) if isinstance(deployer, str) else None
+    scenario, wrong = read_scenario(node.value, able)
+    problems += [Problem(node.origin, "scenario", message) for message in wrong]
+    if able and not wrong:
+        problems += _check_system(root, able)
+    return scenario
+
+
+def _check_system(root: Node, able: ability.Ability) -> list[Problem]:
+    release = root.find(("system", "release"))
+    if not isinstance(release.value, str) or release.value in able.releases:
+        return []
+    choices = ", ".join(able.releases)
+    message = f"the {able.deployer} deployer has no '{release.value}'; it has {choices}"
+    return [Problem(release.origin, "system.release", message)]
