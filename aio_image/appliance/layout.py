@@ -1,0 +1,89 @@
+"""Where the appliance keeps things, all under one root so that tests use real files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The appliance's own paths below ``root`` ("/" on an appliance)."""
+
+    root: Path = Path("/")
+
+    def at(self, absolute: str) -> Path:
+        """``/etc/nova/nova.conf`` → that file below the root."""
+        return self.root / absolute.lstrip("/")
+
+    @property
+    def config(self) -> Path:
+        """What its owner asks for: written by cloud-init or by hand, or absent."""
+        return self.at("/etc/aio/config.yaml")
+
+    @property
+    def release(self) -> Path:
+        """Which build this is; holds the bake id."""
+        return self.at("/etc/aio/release.yaml")
+
+    @property
+    def ledger(self) -> Path:
+        """Where each secret lives, written by the seal."""
+        return self.at("/usr/lib/aio/ledger.json")
+
+    @property
+    def services(self) -> Path:
+        """What runs here and how to tell that it works, written by the bake."""
+        return self.at("/usr/share/aio/services.json")
+
+    @property
+    def secrets(self) -> Path:
+        """OpenStack-Ansible's own file of secrets."""
+        return self.at("/etc/openstack_deploy/user_secrets.yml")
+
+    @property
+    def pki(self) -> Path:
+        """CA and certificate of this appliance."""
+        return self.at("/etc/aio/pki")
+
+    @property
+    def memory(self) -> Path:
+        """What must survive a power cut: finished stages, values fixed at first boot."""
+        return self.at("/var/lib/aio")
+
+    @property
+    def state(self) -> Path:
+        return self.memory / "state.json"
+
+    @property
+    def personalised(self) -> Path:
+        """Exists once personalise is over; the unit's condition looks for it."""
+        return self.memory / "personalised"
+
+    @property
+    def database_sql(self) -> Path:
+        """What MariaDB still has to be told; removed by ``apply-database``."""
+        return self.memory / "database.sql"
+
+    @property
+    def run(self) -> Path:
+        """What is true of this boot only."""
+        return self.at("/run/aio")
+
+    @property
+    def status(self) -> Path:
+        return self.run / "status.json"
+
+    @property
+    def fence_map(self) -> Path:
+        """haproxy's map: is the fence open, and what the status page says."""
+        return self.run / "fence.map"
+
+    @property
+    def haproxy_socket(self) -> Path:
+        return self.at("/run/haproxy/admin.sock")
+
+    @property
+    def banner(self) -> Path:
+        """Shown above every console's log-in prompt."""
+        return self.at("/run/issue.d/aio.issue")

@@ -1,0 +1,161 @@
+"""Watching a boot until the cloud is healthy, and saying at each change what is up.
+
+Healthy: every unit is active, every API answers on its own port and on its public one, and
+Horizon's log-in page has been made once. Then the fence opens and this process ends.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Mapping
+
+from . import services, units
+from .layout import Layout
+from .machine import Record
+from .probing import Prober
+from .services import Probe, Services
+from .status import FAILED, HEALTHY, WORKING, CameUp, Failure, Reporter, Status, uptime
+from .units import Unit
+
+OWN_UNIT = "aio-personalise.service"
+
+_FIRST_LOOK, _LONGEST_LOOK, _GROWTH = 1.0, 6.0, 1.3
+
+
+class Watch:
+    """One boot's watch over ``wanted``. ``look`` asks systemd; ``explain`` asks the journal."""
+
+    def __init__(
+        self,
+        wanted: Services,
+        status: Status,
+        look: Callable[[list[str]], Mapping[str, Unit]] = units.show,
+        explain: Callable[[str], str] = units.last_words,
+    ) -> None:
+        self.units = [OWN_UNIT, *wanted.units]
+        self.probes = {probe.name for probe in wanted.probes}
+        self.status = status
+        self.look, self.explain = look, explain
+        self.up: set[str] = set()
+        status.total = len(wanted.units) + len(wanted.probes)
+
+    def probe_up(self, probe: Probe) -> None:
+        """``probe`` answers, inside and outside."""
+        self._came_up(CameUp(probe.name, "api", uptime()))
+
+    def units_seen(self) -> None:
+        """Take in what systemd says now."""
+        seen = self.look(self.units)
+        failures = []
+        for name in self.units:
+            unit = seen.get(name)
+            if unit is None:
+                continue
+            if unit.failed:
+                # A unit that failed is asked once what it said; it stays failed until restarted.
+                known = [one for one in self.status.failures if one.unit == name]
+                failures.append(known[0] if known else Failure(name, self._why(unit)))
+            if name == OWN_UNIT:
+                continue  # over before the image's later boots: its condition keeps it inactive
+            if unit.active:
+                self._came_up(CameUp(name, "unit", unit.since))
+            else:
+                self._went_down(name)
+        self.status.failures = failures
+
+    def conclude(self) -> bool:
+        """Bring ``status`` up to date. True when nothing is missing."""
+        status = self.status
+        missing = [name for name in [*self.units[1:], *sorted(self.probes)] if name not in self.up]
+        status.waiting = missing
+        status.done = status.total - len(missing)
+        if status.failures:
+            status.state = FAILED
+            first = status.failures[0]
+            more = f" (and {len(status.failures) - 1} more)" if len(status.failures) > 1 else ""
+            status.detail = f"{first.unit} failed{more}: {first.said}"
+        elif missing:
+            status.state = WORKING
+            status.detail = f"waiting for {', '.join(missing[:3])}"
+            if len(missing) > 3:
+                status.detail += f" and {len(missing) - 3} more"
+        return not missing and not status.failures
+
+    def _why(self, unit: Unit) -> str:
+        return self.explain(unit.name) if unit.loaded else "there is no such unit"
+
+    def _came_up(self, one: CameUp) -> None:
+        if one.name in self.up:
+            return
+        self.up.add(one.name)
+        self.status.timeline.append(one)
+
+    def _went_down(self, name: str) -> None:
+        if name in self.up:
+            self.up.discard(name)
+            self.status.timeline = [one for one in self.status.timeline if one.name != name]
+
+
+def run(layout: Layout, reporter: Reporter) -> None:
+    """Watch until healthy. Ends then, and only then: what fails may be mended meanwhile."""
+    wanted = services.load(layout.services)
+    status = Status("services", detail="starting")
+    watch = Watch(wanted, status)
+    reporter.publish(status)
+    # Until this boot's personalise is over there is no certificate and nothing listens.
+    while not layout.personalised.exists():
+        watch.units_seen()
+        watch.conclude()
+        if status.failures:
+            reporter.publish(status)
+        time.sleep(_FIRST_LOOK)
+    kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
+    host = kept["host"]
+    status.url = f"https://{f'[{host}]' if ':' in host else host}/horizon/"
+    prober = Prober(wanted.probes, layout.pki / "ca.pem", host)
+    pause = _FIRST_LOOK
+    next_look = 0.0
+    while True:
+        if time.monotonic() >= next_look:
+            watch.units_seen()
+            pause = min(pause * _GROWTH, _LONGEST_LOOK)
+            next_look = time.monotonic() + pause
+        if watch.conclude() and _opened(watch, prober, reporter, wanted):
+            reporter.publish(status)
+            return
+        reporter.publish(status)
+        try:
+            probe = prober.up.get(timeout=max(0.05, next_look - time.monotonic()))
+        except queue.Empty:
+            continue
+        watch.probe_up(probe)
+        _say(reporter, status, probe)
+
+
+def _say(reporter: Reporter, status: Status, probe: Probe) -> None:
+    """A line of its own for each API: the timeline of a boot is read from the console."""
+    status.done += 1
+    status.detail = f"{probe.name} answers"
+    reporter.publish(status)
+
+
+def _opened(watch: Watch, prober: Prober, reporter: Reporter, wanted: Services) -> bool:
+    """Open the fence, and see that who comes from outside is let through."""
+    status = watch.status
+    status.state, status.detail = HEALTHY, status.url
+    reporter.set_fence(status)
+    for probe in wanted.probes:
+        if probe.public_port is None:
+            continue
+        try:
+            answer = prober.public(probe)
+        except OSError as error:
+            status.detail = f"{probe.name}, public port {probe.public_port}: {error}"
+        else:
+            if answer.status in probe.answers and not answer.fenced:
+                continue
+            status.detail = f"{probe.name}, public port {probe.public_port}: {answer.status}"
+        status.state = WORKING
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""Taking chosen secrets out of the places that handed them over.
+
+cloud-init keeps what a seed said: as text, as JSON and in a pickle, sometimes in base64. Each
+occurrence is overwritten in place with as many ``x``: lengths stay, so JSON, base64 and pickle stay
+readable, and no freed block spells the secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from .config import Chosen
+from .files import find_all, overwrite, replace_and_wipe, wipe_left_over
+from .layout import Layout
+
+_PLACES = ("/var/lib/cloud", "/run/cloud-init")
+_LOGS = ("/var/log/cloud-init.log", "/var/log/cloud-init-output.log")
+_LARGEST = 16 * 1024 * 1024  # user-data ends far below; nothing bigger is cloud-init's copy of it
+
+
+def blank_config(path: Path, chosen: Mapping[str, Chosen]) -> None:
+    """Put blanks where the configuration spells a chosen secret; blank means: as it is."""
+    if not path.exists():
+        return
+    wipe_left_over(path)
+    content = bytearray(path.read_bytes())
+    for one in chosen.values():
+        start, end = one.span
+        content[start:end] = b" " * (end - start)
+    if chosen:
+        replace_and_wipe(path, bytes(content))
+
+
+def scrub_copies(layout: Layout, values: Iterable[str]) -> int:
+    """Overwrite ``values`` wherever cloud-init kept them. Returns how many places there were."""
+    wanted = [pattern for value in values for pattern in spellings(value)]
+    count = 0
+    for path in _files(layout) if wanted else ():
+        data = path.read_bytes()
+        patches = {at: b"x" * len(word) for word in wanted for at in find_all(data, word)}
+        if patches:
+            overwrite(path, patches)
+            count += len(patches)
+    return count
+
+
+def spellings(value: str) -> list[bytes]:
+    """``value`` as text, and what base64 makes of it at each of its three possible offsets.
+
+    Of the base64 only the characters that ``value`` alone decides are returned.
+    """
+    data = value.encode()
+    found = [data]
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data)
+        first = -(-before * 8 // 6)
+        last = (before + len(data)) * 8 // 6
+        found.append(encoded[first:last])
+    return found
+
+
+def _files(layout: Layout) -> Iterator[Path]:
+    for place in _PLACES:
+        for folder, _, names in os.walk(layout.at(place)):
+            for name in names:
+                path = Path(folder, name)
+                if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST:
+                    yield path
+    for log in _LOGS:
+        path = layout.at(log)
+        if path.is_file():
+            yield path

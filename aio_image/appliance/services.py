@@ -1,0 +1,66 @@
+"""What runs here, as the bake wrote it: units, and URLs that answer once all is well."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .problems import ApplianceProblem
+
+
+@dataclass(frozen=True)
+class Probe:
+    """GET ``path`` at ``host:port`` (plain HTTP) is to give one of ``answers``.
+
+    ``public_port`` is where haproxy offers the same with TLS; None for what stays inside.
+    """
+
+    name: str
+    host: str
+    port: int
+    path: str
+    answers: tuple[int, ...]
+    public_port: int | None
+
+
+@dataclass(frozen=True)
+class Services:
+    """Every unit, each once, in start order; every probe."""
+
+    units: tuple[str, ...]
+    probes: tuple[Probe, ...]
+
+
+def load(path: Path) -> Services:
+    """Read services.json (format 1). Raises ApplianceProblem when it is absent or damaged."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if data["format"] != 1:
+            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+        units = [unit for service in data["services"] for unit in service["units"]]
+        probes = [_probe(probe) for service in data["services"] for probe in service["probes"]]
+    except FileNotFoundError as error:
+        raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ApplianceProblem(
+            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
+        ) from error
+    return Services(tuple(dict.fromkeys(units)), tuple(probes))
+
+
+def _probe(entry: dict[str, object]) -> Probe:
+    url = urlsplit(str(entry["url"]))
+    answers = entry["answers"]
+    public = entry["port"]
+    if not isinstance(answers, list) or url.hostname is None or url.port is None:
+        raise ValueError(f"probe {entry['name']}")
+    return Probe(
+        name=str(entry["name"]),
+        host=url.hostname,
+        port=url.port,
+        path=url.path + (f"?{url.query}" if url.query else "") or "/",
+        answers=tuple(int(answer) for answer in answers),
+        public_port=int(str(public)) if public is not None else None,
+    )
