@@ -1,10 +1,11 @@
-"""The journal of a run: what only the kernel keeps for it, so that a later start can free it.
+"""The journal of a run: what the kernel keeps for it even after its death, so that it can be freed.
 
-One JSON object a line, appended before or right after the thing is made and never rewritten:
-``{"kind": "loop", "device", "backing", "inode", "device_number"}`` and
-``{"kind": "process", "pid", "start", "argv"}``. The file is named by the environment variable
-``AIO_IMAGE_JOURNAL``, because it is other processes (disk-image-create's plugins) that make some
-of those things; without the variable nothing is recorded.
+One JSON object a line, ``{"kind": ..., facts}``, only ever appended. The file is named by the
+environment variable ``AIO_IMAGE_JOURNAL``, because some of those things are made by other
+processes (disk-image-create's plugins); without the variable nothing is recorded. Kinds:
+
+- ``loop``: a loop device (``host.loops``), with ``device``, ``backing``, ``inode``, ``number``;
+- ``domain``: a libvirt guest that ends with the run, with ``uri`` and ``uuid``.
 """
 
 from __future__ import annotations

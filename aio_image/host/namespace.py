@@ -8,7 +8,6 @@ what the kernel keeps for everybody: loop devices and files. Those are the journ
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import shlex
@@ -20,9 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from aio_image.errors import HostError
-from aio_image.host import journal
 from aio_image.host.cancel import Cancel
-from aio_image.host.identity import start_time
 from aio_image.host.process import clean_environment
 
 _PRIVATE = (
@@ -31,10 +28,6 @@ _PRIVATE = (
     "unshare", "--mount", "--propagation", "private", "--uts", "--ipc",
     "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", "--",
 )  # fmt: skip
-# unshare(2), mount(2)
-_CLONE_NEWNS = 0x20000
-_MS_REC = 0x4000
-_MS_PRIVATE = 0x40000
 _POLL_SECONDS = 0.25
 _KILL_SECONDS = 20.0
 
@@ -78,7 +71,6 @@ def run_private(
         except FileNotFoundError as error:
             raise HostError(f"{error.filename}: not found", hint="run `make setup`") from error
         try:
-            journal.record("process", pid=child.pid, start=start_time(child.pid), argv=words)
             lines = _Lines(on_line)
             assert child.stdout is not None
             for chunk in _chunks(child.stdout.fileno(), cancel, deadline):
@@ -164,20 +156,3 @@ def _kill_and_wait(pid: int) -> None:
             ended.poll(_KILL_SECONDS * 1000)
         finally:
             os.close(handle)
-
-
-def enter_private_mounts() -> None:
-    """Move this process, and every child from now on, into a mount namespace of its own.
-
-    What it mounts afterwards is seen by nobody else and gone when it and its children are,
-    even by SIGKILL. For the start of a build, before any thread is made (a thread stays where
-    it was born). Needs root; raises HostError where the kernel refuses.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    # Made private at once, or mounts would propagate to the namespace we left.
-    if libc.unshare(_CLONE_NEWNS) or libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
-        number = ctypes.get_errno()
-        raise HostError(
-            f"cannot make a private mount namespace: {os.strerror(number)}",
-            hint="run as root, in a container only with CAP_SYS_ADMIN",
-        )

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aio_image.host.identity import boot_id
+from aio_image.host.runs import boot_id
 
 
 def remembered(store: Path, name: str, probe: Callable[[], Any], *, again: bool = False) -> Any:
