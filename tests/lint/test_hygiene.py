@@ -46,8 +46,9 @@ _PUBLIC_HOSTS = {
 }
 _EXAMPLE = re.compile(r"(?:^|\.)(?:example|invalid|test|localhost|example\.(?:com|net|org))$")
 _DOCUMENTATION_NETWORK = re.compile(r"^(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d+$")
-# A host that is put together from variables names nobody.
-_PUT_TOGETHER = re.compile(r"[${<%*]|\.\.\.")
+# A host that is put together from variables, matched by an expression, or written as a word in
+# capitals names nobody.
+_NOBODY = re.compile(r"[${<%*(\[]|\.\.\.|^[A-Z_]+$|^$")
 
 
 def _text(path: Path) -> str:
@@ -105,7 +106,7 @@ def test_no_private_addresses() -> None:
         for number, line in enumerate(_text(path).splitlines(), start=1):
             for url in _URL.findall(line):
                 authority = url.split("://", 1)[1].split("/", 1)[0].rsplit("@", 1)[-1]
-                if _PUT_TOGETHER.search(authority):
+                if _NOBODY.search(authority):
                     continue
                 host = authority.split(":", 1)[0].rstrip(".").lower()
                 if host in _PUBLIC_HOSTS or _EXAMPLE.search(host):
