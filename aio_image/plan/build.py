@@ -52,4 +52,6 @@ def _facts(loaded: LoadedProfile) -> dict[str, Any]:
         "scenario": loaded.scenario.text,
         "services": list(loaded.services),
         "packages": sorted(packages),
+        "stand_in": sorted(known.packages.stand_in),
+        "exclude": list(known.packages.exclude),
     }

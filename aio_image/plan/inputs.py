@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 import aio_image
 from aio_image.paths import resource
 from aio_image.plan.model import Input
-from aio_image.plan.table import CODE_ROOMS
+from aio_image.plan.table import CODE_APART, CODE_ROOMS
 
 _PACKAGE = Path(aio_image.__file__).resolve().parent
 _IGNORED_FOLDERS = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".ansible"})
@@ -105,6 +105,8 @@ def version_input(distribution: str) -> Input:
 
 def _in_rooms(module: str) -> bool:
     parts = module.split(".")
+    if module in CODE_APART:
+        return False
     return len(parts) > 1 and parts[0] == "aio_image" and parts[1] in CODE_ROOMS
 
 

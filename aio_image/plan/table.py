@@ -13,6 +13,8 @@ from dataclasses import dataclass
 # Rooms whose code decides what is in an image. The others (host, execution, report, errors)
 # say how programs are run and watched: a change there makes no other image.
 CODE_ROOMS = ("dib", "sources", "bake", "deployers", "manifest")
+# Modules of those rooms that only watch or carry: a change there makes no other image either.
+CODE_APART = ("aio_image.dib.log", "aio_image.bake.inside", "aio_image.manifest.deliver")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ STEPS: tuple[StepRow, ...] = (
             "system.architecture",
             "mirrors.debian",
         ),
-        facts=("packages",),
+        facts=("packages", "stand_in", "exclude"),
         files=("elements/aio-root*/**", "elements/aio-system*/**"),
         code="aio_image.dib.root",
         distributions=("diskimage-builder",),
@@ -63,7 +65,8 @@ STEPS: tuple[StepRow, ...] = (
             "playbooks/**",
             "cloud-init/**",
             "aio_image/appliance/**",
-            "aio_image/deployers/{deployer}/**",
+            "aio_image/deployers/{deployer}/services.yaml",
+            "aio_image/deployers/{deployer}/secrets.yaml",
         ),
         code="aio_image.bake.bake",
         distributions=("ansible-core",),
@@ -118,6 +121,11 @@ STEPS: tuple[StepRow, ...] = (
             "system.architecture",
             "appliance.memory",
             "appliance.cpus",
+            "test.memory",
+            "test.cpus",
+            "test.limits.healthy",
+            "test.limits.check",
+            "image.size",
         ),
         facts=("profile", "scenario", "services"),
         files=(),

@@ -136,7 +136,7 @@ class _Reader:
             found = (path.parent / word).resolve()
             if found.is_file():
                 return found
-            message = f"no file {shown(found)}"
+            message = f"no file {word} (from {shown(path.parent)}/)"
         else:
             beside = (path.parent / f"{word}.yaml").resolve()
             known = shipped()

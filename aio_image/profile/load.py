@@ -170,23 +170,18 @@ def _problem(layered: Layered, path: tuple[int | str, ...], found: Mapping[str, 
 
 
 def _check_scenario(layered: Layered, problems: list[Problem]) -> Scenario | None:
+    """Check what depends on the deployer: scenario words and the system's release."""
     root = layered.root
-    node = root.value.get("scenario") if isinstance(root.value, dict) else None
-    if node is None or not isinstance(node.value, str):
-        return None
     deployer = root.find(("deployer",)).value
     able = ability.of(deployer) if isinstance(deployer, str) else None
-    scenario, wrong = read_scenario(node.value, able)
-    problems += [Problem(node.origin, "scenario", message) for message in wrong]
-    if able and not wrong:
-        problems += _check_system(root, able)
-    return scenario
-
-
-def _check_system(root: Node, able: ability.Ability) -> list[Problem]:
     release = root.find(("system", "release"))
-    if not isinstance(release.value, str) or release.value in able.releases:
-        return []
-    choices = ", ".join(able.releases)
-    message = f"the {able.deployer} deployer has no '{release.value}'; it has {choices}"
-    return [Problem(release.origin, "system.release", message)]
+    if able and isinstance(release.value, str) and release.value not in able.releases:
+        choices = ", ".join(able.releases)
+        message = f"the {able.deployer} deployer has no '{release.value}'; it has {choices}"
+        problems.append(Problem(release.origin, "system.release", message))
+    scenario = root.find(("scenario",))
+    if not isinstance(scenario.value, str):
+        return None
+    checked, wrong = read_scenario(scenario.value, able)
+    problems += [Problem(scenario.origin, "scenario", message) for message in wrong]
+    return checked

@@ -30,8 +30,9 @@ def message(path: tuple[int | str, ...], found: Mapping[str, Any]) -> str:
     """One line on what is wrong at ``path``; ``found`` is an entry of ValidationError.errors()."""
     given = found["input"]
     context = found.get("ctx", {})
-    if found["type"] in _MUST_BE:
-        return f"must be {_MUST_BE[found['type']]}, not {_quoted(given)}"
+    must_be = _MUST_BE.get(found["type"]) or _bound(found["type"], context)
+    if must_be:
+        return f"must be {must_be}, not {_quoted(given)}"
     match found["type"]:
         case "extra_forbidden":
             return f"unknown key '{path[-1]}'{meant(str(path[-1]), _keys_at(path[:-1]))}"
@@ -40,12 +41,24 @@ def message(path: tuple[int | str, ...], found: Mapping[str, Any]) -> str:
             nearest = meant(str(given), choices.replace(" or ", ", ").split(", "))
             return f"{_quoted(given)} is not one of: {choices}{nearest}"
         case "string_type":
-            return f"must be text, not {_quoted(given)}: put it in quotes"
+            cure = "" if given is None else ": put it in quotes"
+            return f"must be text, not {_quoted(given)}{cure}"
         case "value_error":
             return str(context["error"])
         case _:
             said = str(found["msg"])
             return f"{said[:1].lower()}{said[1:]}, not {_quoted(given)}"
+
+
+def _bound(kind: str, context: Mapping[str, Any]) -> str:
+    match kind:
+        case "greater_than_equal":
+            return f"at least {context['ge']}"
+        case "greater_than":
+            return f"more than {context['gt']}"
+        case "less_than_equal":
+            return f"at most {context['le']}"
+    return ""
 
 
 def _quoted(given: object) -> str:

@@ -105,18 +105,21 @@ def read_scenario(text: str, ability: Ability | None) -> tuple[Scenario | None, 
     if not words:
         return None, ["is empty: it takes words such as 'aio_metal'"]
     good: list[str] = []
+    complete = True
     for word in words:
-        if word not in known.words:
-            wrong.append(f"unknown word '{word}'{meant(word, known.words)}")
-        elif word in good:
+        if word in good:
             wrong.append(f"word '{word}' is given twice")
-        elif known.words[word].refused:
-            wrong.append(f"word '{word}' is refused: {known.words[word].refused}")
-        else:
+        elif word in known.words and not known.words[word].refused:
             good.append(word)
-    wrong += _against_groups(good, complete=len(good) == len(words))
+        elif word in known.words:
+            wrong.append(f"word '{word}' is refused: {known.words[word].refused}")
+            complete = False
+        else:
+            wrong.append(f"unknown word '{word}'{meant(word, known.words)}")
+            complete = False
+    wrong += _against_groups(good, complete=complete)
     if ability:
-        wrong += _against_ability(good, ability, complete=len(good) == len(words))
+        wrong += _against_ability(good, ability, complete=complete)
     if wrong:
         return None, wrong
     return Scenario(text, tuple(words), expand(good)), []
@@ -142,17 +145,17 @@ def _against_groups(words: list[str], *, complete: bool) -> list[str]:
 
 def _against_ability(words: list[str], ability: Ability, *, complete: bool) -> list[str]:
     known = vocabulary()
+    services = {word.name for word in known.words.values() if word.group == "service"}
+    refused = [w for w in words if w not in ability.words and w not in ability.services]
     wrong = []
-    for word in words:
-        if word in ability.words or word in ability.services:
-            continue
-        if known.words[word].group == "service":
-            built = ", ".join(sorted(ability.services & set(known.words)))
-            reason = f"the {ability.deployer} deployer does not set up '{word}'; it has {built}"
-        else:
-            may = ", ".join(sorted(ability.words))
-            reason = f"the {ability.deployer} deployer cannot serve '{word}'; it takes {may}"
-        wrong.append(reason)
+    for what, kind, has in (
+        ("serve", set(refused) - services, ability.words - services),
+        ("set up", set(refused) & services, (ability.services | ability.words) & services),
+    ):
+        if kind:
+            mine = ", ".join(f"'{word}'" for word in refused if word in kind)
+            may = ", ".join(sorted(has))
+            wrong.append(f"the {ability.deployer} deployer cannot {what} {mine}; it knows {may}")
     if complete and not wrong:
         lacking = [word for word in ability.required if word not in words]
         wrong += [f"the {ability.deployer} deployer needs the word '{word}'" for word in lacking]

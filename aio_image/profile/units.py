@@ -32,7 +32,5 @@ def parse_duration(text: object) -> int:
 
 def format_size(size: int) -> str:
     """The shortest exact spelling of ``size`` bytes (a whole number of MiB)."""
-    for unit in ("TiB", "GiB"):
-        if size % _BYTES[unit] == 0:
-            return f"{size // _BYTES[unit]} {unit}"
-    return f"{size / _BYTES['MiB']:g} MiB"
+    unit = next(unit for unit in ("TiB", "GiB", "MiB") if size % _BYTES[unit] == 0)
+    return f"{size // _BYTES[unit]} {unit}"
