@@ -24,8 +24,7 @@ from pathlib import Path
 
 from aio_image import deployers
 from aio_image.bake import nspawn
-from aio_image.bake.inside import run_inside
-from aio_image.errors import AioError, BuildError
+from aio_image.errors import AioError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.paths import Home

@@ -37,7 +37,7 @@ class Playbook:
     work: Path
 
     def environment(self) -> dict[str, str]:
-        """What ansible-playbook gets: our virtual environment first, no file of the caller's home."""
+        """What ansible-playbook gets: our programs first, no file of the caller's home."""
         programs = Path(sys.executable).parent
         clean = clean_environment()
         return {

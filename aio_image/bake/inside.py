@@ -143,7 +143,7 @@ def main(request: Path) -> int:
             },
         )
         return 1
-    except Exception as error:  # noqa: BLE001 - it crosses a process border here
+    except Exception as error:  # it crosses a process border here
         traceback.print_exc()
         _say(
             _ERROR,

@@ -90,7 +90,7 @@ def disagreements(ledger: Ledger, findings: Iterable[Finding]) -> list[str]:
             seen.add((finding.path, name))
         else:
             problems.append(
-                f"{finding.path} (byte {finding.offset}): holds {name}, which the ledger does not say"
+                f"{finding.path} (byte {finding.offset}): holds {name}, but not by the ledger"
             )
     problems += [
         f"{path}: the ledger says it holds {name}, but it does not"

@@ -49,11 +49,24 @@ for group; do find "$group" -depth -type d -exec rmdir -- {{}} + ; done
 
 
 @dataclass(frozen=True)
+class Cable:
+    """One Ethernet interface inside, and the address (with its prefix) of the other end."""
+
+    interface: str
+    peer: str
+
+
+@dataclass(frozen=True)
 class Container:
-    """A running container. ``leader`` is the pid of its init as seen by this process."""
+    """A running container. ``leader`` is its init's pid, ``host`` nspawn's, as seen from here."""
 
     leader: int
+    host: int
     console: Path
+
+    def outside(self) -> list[str]:
+        """What to put before a command for it to run at the other end of the container's cable."""
+        return ["nsenter", f"--target={self.host}", "--net", "--"]
 
     def run(
         self,
@@ -103,35 +116,36 @@ def booted(
     console: Path,
     target: str = "basic.target",
     hostname: str = "aio",
-    interface: str = "",
+    cable: Cable | None = None,
     start_seconds: float = 120,
     stop_seconds: float = 120,
     wait: bool = True,
+    orderly: bool = True,
     stop_first: Sequence[str] = ("rabbitmq-server.service",),
 ) -> Iterator[Container]:
-    """Boot ``root`` up to systemd's ``target``; shut it down in good order when the block ends.
+    """Boot ``root`` up to systemd's ``target`` ("": its default); end it when the block ends.
 
-    ``console`` gets what init says. Without ``interface`` there is no network inside but
-    loopback; with it, one Ethernet interface of that name that leads nowhere. ``wait``
-    holds back until systemd has finished starting. Needs root; be in a private mount namespace.
-
-    When the block raises, the container is killed instead. Raises HostError when nspawn cannot
+    ``console`` gets what init says. Without ``cable`` there is no network inside but loopback.
+    ``wait`` holds back until systemd has finished starting. With ``orderly`` it is shut down at the
+    end, ``stop_first`` first, unless the block raises: then, and without, it is killed.
+    Needs root; be in a private mount namespace. Raises HostError when nspawn cannot
     work here and BuildError when the container does not start, or does not stop, in time.
     """
     _sweep_groups()
     group = _GROUP_PREFIX + secrets.token_hex(6)
-    child = _spawn(root, console, target, hostname, group)
-    orderly = False
+    child = _spawn(root, console, target, hostname, group, cabled=cable is not None)
+    done = False
     try:
-        container = Container(_wait_for_leader(child, console, start_seconds), console)
-        if interface:
-            _add_interface(container, interface)
+        leader = _wait_for_leader(child, console, start_seconds)
+        container = Container(leader, child.pid, console)
+        if cable:
+            _plug(container, cable)
         _wait_for_systemd(container, child, start_seconds, wait=wait)
         yield container
-        orderly = True
+        done = True
     finally:
         try:
-            if orderly:
+            if done and orderly:
                 _power_off(container, child, stop_first, stop_seconds)
         finally:
             if child.poll() is None:
@@ -141,7 +155,7 @@ def booted(
 
 
 def _spawn(
-    root: Path, console: Path, target: str, hostname: str, group: str
+    root: Path, console: Path, target: str, hostname: str, group: str, *, cabled: bool
 ) -> subprocess.Popen[bytes]:
     nspawn = [
         "systemd-nspawn", "--quiet", "--directory", str(root), "--boot",
@@ -149,13 +163,15 @@ def _spawn(
         "--link-journal=no", "--console=read-only",
         "--machine=aio", f"--hostname={hostname}", "--private-network",
         "--setenv=TERM=dumb",
-        f"systemd.unit={target}", "systemd.show_status=yes",
+        *([f"systemd.unit={target}"] if target else []), "systemd.show_status=yes",
     ]  # fmt: skip
+    # The other end of the cable is not to be in the build host's network either.
+    spaces = ["--mount", "--propagation", "private", *(["--net"] if cabled else [])]
     with console.open("ab", buffering=0) as sink:
         try:
             return subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--",
-                 "unshare", "--mount", "--propagation", "private", "--",
+                 "unshare", *spaces, "--",
                  "sh", "-e", "-c", _START, group, *nspawn],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -176,7 +192,9 @@ def _wait_for_leader(child: subprocess.Popen[bytes], console: Path, seconds: flo
         for pid in children.read_text(encoding="ascii").split():
             with suppress(OSError):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-                spaces = next(l for l in status.splitlines() if l.startswith("NSpid:")).split()
+                spaces = next(
+                    row for row in status.splitlines() if row.startswith("NSpid:")
+                ).split()
                 if len(spaces) > 2 and spaces[-1] == "1" and _is_systemd(pid):
                     return int(pid)
         time.sleep(0.05)
@@ -189,12 +207,14 @@ def _is_systemd(pid: str) -> bool:
     return command in {"systemd", "init"}
 
 
-def _add_interface(container: Container, name: str) -> None:
-    # nspawn itself would only move one in, and refuses one that no udev has seen. Its init has
-    # only just started: what sets up networks runs much later.
-    enter = ["nsenter", "--target", str(container.leader), "--net", "--"]
-    run([*enter, "ip", "link", "add", name, "type", "veth", "peer", "name", _PEER])
-    run([*enter, "ip", "link", "set", _PEER, "up"])
+def _plug(container: Container, cable: Cable) -> None:
+    # nspawn itself only takes interfaces that udev has seen. Its init has only just started:
+    # what sets up networks there runs much later.
+    ip = [*container.outside(), "ip"]
+    add = ["link", "add", _PEER, "type", "veth"]
+    run([*ip, *add, "peer", "name", cable.interface, "netns", str(container.leader)])
+    run([*ip, "address", "add", cable.peer, "dev", _PEER])
+    run([*ip, "link", "set", _PEER, "up"])
 
 
 def _wait_for_systemd(

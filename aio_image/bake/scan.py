@@ -38,18 +38,44 @@ def scan_tree(tree: Path, also: Iterable[bytes] = ()) -> Iterator[Finding]:
     for folder, folders, files in os.walk(tree):
         for name in sorted(files) + sorted(folders):
             path = Path(folder, name)
-            shown = "/" + str(path.relative_to(tree))
-            mode = path.lstat().st_mode
-            if stat.S_ISLNK(mode):
-                yield from _found(os.fsencode(os.readlink(path)), shown, also)
-            elif stat.S_ISREG(mode):
-                yield from scan_file(path, shown, also)
-            for value in _attributes(path):
-                yield from _found(value, shown, also)
+            yield from _entry(path, "/" + str(path.relative_to(tree)), also)
 
 
-def scan_file(path: Path, shown: str | None = None, also: Iterable[bytes] = ()) -> Iterator[Finding]:
-    """Every canary in one file, block device or raw disk image; named ``shown`` in what is found."""
+def scan_layers(
+    merged: Path, layers: Iterable[Path], also: Iterable[bytes] = ()
+) -> Iterator[Finding]:
+    """Like scan_tree for ``merged``, but only of what one of ``layers`` (tree folders) has brought.
+
+    What a higher layer took away or replaced is seen as it is now.
+    """
+    names = {
+        os.path.relpath(Path(folder, name), layer)
+        for layer in layers
+        for folder, folders, files in os.walk(layer)
+        for name in files + folders
+    }
+    real = os.path.realpath(merged)
+    for name in sorted(names):
+        path = merged / name
+        parent = os.path.realpath(path.parent)
+        if os.path.lexists(path) and (parent + "/").startswith(real + "/"):
+            yield from _entry(path, f"/{name}", also)
+
+
+def _entry(path: Path, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        yield from _found(os.fsencode(path.readlink()), shown, also)
+    elif stat.S_ISREG(mode):
+        yield from scan_file(path, shown, also)
+    for value in _attributes(path):
+        yield from _found(value, shown, also)
+
+
+def scan_file(
+    path: Path, shown: str | None = None, also: Iterable[bytes] = ()
+) -> Iterator[Finding]:
+    """Every canary in one file, block device or raw disk image; findings name it ``shown``."""
     shown = shown or str(path)
     with path.open("rb") as stream:
         # A block device's size is where its end is; stat calls it 0.

@@ -67,7 +67,7 @@ def _probe(device: int, folder: Path) -> bool:  # noqa: ARG001 - a device is wha
             timeout=60,
         )
         replaced = scratch / "upper" / "folder"
-        return tried.status == 0 and b"y" == _xattr(replaced, "trusted.overlay.opaque")
+        return tried.status == 0 and _xattr(replaced, "trusted.overlay.opaque") == b"y"
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -89,7 +89,9 @@ def stack(results: Sequence[Path]) -> tuple[Path, ...]:
     for result in results:
         tree = result / TREE
         if not tree.is_dir():
-            raise BuildError(f"{result} holds no tree/", hint="run `aio-image clean` and build again")
+            raise BuildError(
+                f"{result} holds no tree/", hint="run `aio-image clean` and build again"
+            )
         if (result / WHOLE).exists():
             layers.clear()
         layers.append(tree)

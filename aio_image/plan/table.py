@@ -76,8 +76,8 @@ STEPS: tuple[StepRow, ...] = (
         title="Remove what two machines must not share",
         needs=("root", "bake"),
         settings=("deployer",),
-        facts=(),
-        files=("aio_image/deployers/{deployer}/secrets.yaml",),
+        facts=("services",),
+        files=("aio_image/deployers/{deployer}/secrets.yaml", "aio_image/bake/seal.yaml"),
         code="aio_image.bake.seal",
     ),
     StepRow(
@@ -86,7 +86,7 @@ STEPS: tuple[StepRow, ...] = (
         needs=("root", "bake", "seal"),
         settings=("deployer",),
         facts=("services",),
-        files=(),
+        files=("aio_image/bake/gate.yaml",),
         code="aio_image.bake.gate",
     ),
     StepRow(

@@ -1,0 +1,265 @@
+"""The step ``gate``: the sealed tree's first boot, natively, in a throw-away copy.
+
+In about a minute it shows what a boot under QEMU takes ten to show: whether the appliance makes
+itself its own, becomes healthy, answers over TLS with its new password, and keeps no canary. What
+a container cannot have is named in ``gate.yaml``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aio_image import deployers
+from aio_image.bake import nspawn
+from aio_image.bake.inside import run_inside
+from aio_image.bake.nspawn import Cable, Container
+from aio_image.bake.scan import scan_layers
+from aio_image.errors import BuildError, HostError
+from aio_image.execution.context import StepContext
+from aio_image.host import trees
+from aio_image.host.process import run as run_program
+
+_TABLE = Path(__file__).with_name("gate.yaml")
+_SERVICES = "usr/share/aio/services.json"
+_STATUS = "run/aio/status.json"
+_SECRETS = "etc/openstack_deploy/user_secrets.yml"
+_AUTHORITY = "etc/aio/pki/ca.pem"
+_ADMIN = "keystone_auth_admin_password"
+_LOOK_SECONDS = 0.2
+_UNITS_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What gate.yaml says for one deployer. ``left_out``: unit → why a container cannot have it."""
+
+    seconds: float
+    network: Mapping[str, Any]
+    left_out: Mapping[str, str]
+
+    @classmethod
+    def of(cls, deployer: str) -> Rules:
+        table = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
+        left_out = {**table["system"]["left_out"], **table.get(deployer, {}).get("left_out", {})}
+        return cls(float(table["seconds"]), table["network"], left_out)
+
+
+def run(ctx: StepContext) -> None:
+    """Keeps ``gate.json``: how long the first boot took, and its timeline.
+
+    Settings: ``deployer``, ``services``. Raises BuildError when the copy does not become healthy,
+    with the failed units and what they said last.
+    """
+    run_inside(gate, ctx)
+
+
+def gate(ctx: StepContext) -> None:
+    """The body of the step; must be in private mount and pid namespaces."""
+    results = [ctx.inputs["root"], ctx.inputs["bake"], ctx.inputs["seal"]]
+    rules = Rules.of(ctx.step.settings["deployer"])
+    copy = ctx.work / "copy"
+    copy.mkdir()
+    console = ctx.work / "console.log"
+    with trees.writable(results, copy, ctx.work) as root:
+        _leave_out(root, rules)
+        _seed(root, rules)
+        began = time.monotonic()
+        ctx.progress("First boot of a throw-away copy", 0.0)
+        with nspawn.booted(
+            root,
+            console=console,
+            target="",
+            cable=Cable(
+                rules.network["interface"], f"{rules.network['gateway']}/{rules.network['prefix']}"
+            ),
+            wait=False,
+            orderly=False,
+        ) as container:
+            try:
+                report = _watch(ctx, container, rules, began)
+                report["units"] = _units(container, root)
+                ctx.progress("Ask for a token over TLS", 0.9)
+                report["token"] = _token(container, root, rules, ctx.step.settings)
+            finally:
+                _keep_journal(container, ctx.log)
+        ctx.progress("Search the copy for canaries", 0.95)
+        left = list(scan_layers(root, trees.layers_above([*results, copy], 1)))
+    if left:
+        raise BuildError(
+            f"{left[0].path} still holds a canary after the first boot",
+            hint="personalise has to replace it: is it in the deployer's secrets.yaml?",
+            details=[f"{each.path} (byte {each.offset})" for each in left],
+        )
+    report["left_out"] = dict(rules.left_out)
+    (ctx.output / "gate.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _leave_out(root: Path, rules: Rules) -> None:
+    """Take what a container cannot have out of what the copy waits for."""
+    path = root / _SERVICES
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        for service in table["services"]:
+            service["units"] = [unit for unit in service["units"] if unit not in rules.left_out]
+    except (OSError, ValueError, KeyError) as error:
+        raise BuildError(
+            f"/{_SERVICES} in the sealed root cannot be used: {error}",
+            hint="the playbooks write it: see aio_image/deployers/README.md",
+        ) from error
+    path.write_text(json.dumps(table), encoding="utf-8")
+
+
+def _seed(root: Path, rules: Rules) -> None:
+    """A NoCloud seed in the copy: what the seed ISO is to an appliance."""
+    network = rules.network
+    folder = root / "var/lib/cloud/seed/nocloud"
+    folder.mkdir(parents=True)
+    interface = {
+        "dhcp4": False,
+        "addresses": [f"{network['address']}/{network['prefix']}"],
+        "routes": [{"to": "default", "via": network["gateway"]}],
+    }
+    files: dict[str, Any] = {
+        "meta-data": {"instance-id": "aio-gate", "local-hostname": "aio"},
+        "network-config": {"version": 2, "ethernets": {network["interface"]: interface}},
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content) + "\n", encoding="utf-8")
+    (folder / "user-data").write_text("#cloud-config\n{}\n", encoding="utf-8")
+
+
+def _watch(ctx: StepContext, container: Container, rules: Rules, began: float) -> dict[str, Any]:
+    """Follow the appliance's own status until it is healthy; what it said last."""
+    status_file = Path(f"/proc/{container.leader}/root/{_STATUS}")
+    said: dict[str, Any] = {}
+    shown = ""
+    next_units = began + _UNITS_SECONDS
+    suspects: set[str] = set()
+    while True:
+        now = time.monotonic()
+        with suppress(OSError, ValueError):
+            said = json.loads(status_file.read_text(encoding="utf-8"))
+        if said:
+            text = f"{said['stage']}: {said['detail']}"
+            if text != shown:
+                shown = text
+                share = said["done"] / said["total"] if said.get("total") else 0.0
+                ctx.progress(text, 0.05 + 0.8 * share)
+                print(f"{now - began:6.1f} s  {text}", flush=True)
+        if said.get("state") == "healthy":
+            return {
+                "seconds": round(now - began, 1),
+                "timeline": said.get("timeline", []),
+                "url": said.get("url", ""),
+            }
+        if said.get("state") == "failed":
+            # The appliance may still mend itself (a unit restarts); a build does not wait for that.
+            failures = [f"{row['unit']}: {row['said']}" for row in said.get("failures", ())]
+            raise _unhealthy(container, said.get("detail", "failed"), failures)
+        if not container.alive():
+            raise _unhealthy(container, "the copy shut itself down", [])
+        if now >= next_units:
+            # Failed twice running: a unit that is being restarted is not.
+            failed = set(container.failed_units()) - set(rules.left_out)
+            if failed & suspects:
+                raise _unhealthy(container, f"failed units: {', '.join(sorted(failed))}", [])
+            suspects = failed
+            next_units = now + _UNITS_SECONDS
+        if now - began > rules.seconds:
+            waiting = ", ".join(said.get("waiting", ())) or "the appliance's own status"
+            raise _unhealthy(
+                container, f"not healthy after {rules.seconds:.0f} s: waiting for {waiting}", []
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
+def _unhealthy(container: Container, reason: str, details: Sequence[str]) -> BuildError:
+    lines = list(details)
+    with suppress(HostError):
+        for unit in container.failed_units():
+            lines.append(f"{unit}, its last lines:")
+            lines += [f"  {line}" for line in container.journal(unit)]
+    if not lines:
+        lines = nspawn.tail(container.console)
+    return BuildError(
+        f"the image's first boot is not healthy: {reason}",
+        hint="the end of the step's log is the copy's journal; look around in one with "
+        "`python -m aio_image.bake shell --boot` (docs: --help)",
+        details=lines,
+    )
+
+
+def _units(container: Container, root: Path) -> dict[str, str]:
+    """Every unit of every service with its state; BuildError when one is not active."""
+    table = json.loads((root / _SERVICES).read_text(encoding="utf-8"))
+    units = [unit for service in table["services"] for unit in service["units"]]
+    shown = container.run(["systemctl", "is-active", *units], check=False, timeout=60)
+    states = dict(zip(units, shown.output.split(), strict=True))
+    wrong = {unit: state for unit, state in states.items() if state != "active"}
+    if wrong:
+        listed = [f"{unit}: {state}" for unit, state in wrong.items()]
+        raise _unhealthy(container, f"not active though it says healthy: {listed[0]}", listed)
+    return states
+
+
+def _token(
+    container: Container, root: Path, rules: Rules, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A token by the new password, from outside, over TLS by the appliance's own CA."""
+    secrets = yaml.safe_load((root / _SECRETS).read_text(encoding="utf-8"))
+    address = rules.network["address"]
+    request = {
+        "url": f"https://{address}:5000/v3",
+        "password": secrets[_ADMIN],
+        "authority": str(root / _AUTHORITY),
+    }
+    asked = run_program(
+        [*container.outside(), sys.executable, "-m", "aio_image.bake.outside"],
+        env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        feed=json.dumps(request),
+        timeout=90,
+        check=False,
+    )
+    if asked.status != 0:
+        last = asked.errors.strip().splitlines()[-1:] or ["no answer"]
+        raise _unhealthy(container, f"no token from {request['url']}: {last[0]}", [])
+    answer: dict[str, Any] = json.loads(asked.output)
+    if answer["status"] != 201:
+        raise _unhealthy(container, f"{request['url']} answers {answer['status']} to admin", [])
+    facts = deployers.load(settings["deployer"])
+    expected = {
+        service.api.type
+        for service in facts.services
+        if service.api and service.name in settings["services"]
+    }
+    missing = sorted(expected - set(answer["catalogue"]))
+    foreign = [
+        url
+        for urls in answer["catalogue"].values()
+        for url in urls
+        if not url.startswith(f"https://{address}")
+    ]
+    if missing or foreign:
+        wrong = [f"no {kind}" for kind in missing] + [f"endpoint {url}" for url in foreign]
+        raise _unhealthy(container, f"Keystone's catalogue is wrong: {wrong[0]}", wrong)
+    return answer
+
+
+def _keep_journal(container: Container, log: Path) -> None:
+    with suppress(HostError), log.open("a", encoding="utf-8") as sink:
+        said = container.run(
+            ["journalctl", "--boot", "--no-pager", "-o", "short-monotonic"],
+            timeout=60,
+            check=False,
+        )
+        sink.write(f"--- journal of the copy\n{said.output}--- end of the journal\n")

@@ -1,0 +1,214 @@
+"""The step ``seal``: takes out of the baked root what two machines must not share, and proves it.
+
+What goes is data (``seal.yaml``). Then every file that the bake brought is searched for canaries
+and compared with the ledger, in both directions, and for private keys.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aio_image.bake.inside import run_inside
+from aio_image.bake.ledger import PATH, Ledger, disagreements
+from aio_image.bake.scan import scan_file, scan_layers
+from aio_image.errors import BuildError
+from aio_image.execution.context import StepContext
+from aio_image.host import trees
+
+_TABLE = Path(__file__).with_name("seal.yaml")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the seal does; see seal.yaml for each word."""
+
+    remove: tuple[str, ...]
+    empty: tuple[str, ...]
+    logs: tuple[str, ...]
+    write: Mapping[str, tuple[str, int]]
+    private_texts: tuple[str, ...]
+    private_below: tuple[str, ...]
+    private_except: tuple[str, ...]
+
+    @classmethod
+    def of(cls, deployer: str) -> Rules:
+        """The rules for every system together with those of ``deployer``."""
+        table = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
+        parts = [table["system"], table.get(deployer, {})]
+
+        def joined(*words: str) -> tuple[str, ...]:
+            return tuple(each for part in parts for each in _dig(part, words))
+
+        return cls(
+            remove=joined("remove"),
+            empty=joined("empty"),
+            logs=joined("logs"),
+            write={
+                path: (row["text"], int(row["mode"], 8))
+                for part in parts
+                for path, row in part.get("write", {}).items()
+            },
+            private_texts=joined("private", "texts"),
+            private_below=joined("private", "below"),
+            private_except=joined("private", "except"),
+        )
+
+
+def _dig(part: Mapping[str, Any], words: Sequence[str]) -> Iterable[str]:
+    value: Any = part
+    for word in words:
+        value = value.get(word, {})
+    return value or ()
+
+
+def run(ctx: StepContext) -> None:
+    """Keeps ``tree/``: the seal's changes on top of the bake; and ``ledger.json``.
+
+    Settings: ``deployer``, ``services``. Raises BuildError, one detail a problem, when a canary
+    lies outside the ledger, a file lacks one it should hold, or a private key is left.
+    """
+    run_inside(seal, ctx)
+
+
+def seal(ctx: StepContext) -> None:
+    """The body of the step; must be in a private mount namespace."""
+    began = time.monotonic()
+    results = [ctx.inputs["root"], ctx.inputs["bake"]]
+    deployer = ctx.step.settings["deployer"]
+    rules = Rules.of(deployer)
+    with trees.writable(results, ctx.output, ctx.work) as root:
+        ctx.progress("Remove identities, logs and caches", 0.1)
+        for path in apply(rules, root):
+            print(f"removed {path}")
+        ledger = Ledger.of(deployer, _baked_id(root), ctx.step.settings["services"])
+        target = _inside(root, "/" + PATH)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(ledger.text(), encoding="utf-8")
+        target.chmod(0o644)
+        (ctx.output / "ledger.json").write_text(ledger.text(), encoding="utf-8")
+        ctx.progress("Search for secrets outside the ledger", 0.4)
+        # Only what the bake brought can hold a canary: the root was there before it.
+        layers = trees.layers_above([*results, ctx.output], 1)
+        problems = disagreements(ledger, scan_layers(root, layers))
+        problems += private_texts(rules, root)
+    for problem in problems:
+        print(problem)
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise BuildError(
+            f"the baked root cannot be sealed: {problems[0]}{more}",
+            hint=f"mend the playbook, or aio_image/deployers/{deployer}/secrets.yaml "
+            "and aio_image/bake/seal.yaml",
+            details=problems,
+        )
+    print(f"sealed in {time.monotonic() - began:.1f} s")
+
+
+def _baked_id(root: Path) -> str:
+    """The bake id that the bake wrote into the image."""
+    release = _inside(root, "/etc/aio/release.yaml")
+    try:
+        written = yaml.safe_load(release.read_text(encoding="utf-8"))
+        identity = str(written["bake_id"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise BuildError(
+            f"/etc/aio/release.yaml in the baked root does not say its bake id ({error})",
+            hint="the playbook that writes it has to run in every bake",
+        ) from error
+    if not re.fullmatch(r"[0-9a-f]{16}", identity):
+        raise BuildError(f"/etc/aio/release.yaml: {identity} is not a bake id (16 hex digits)")
+    return identity
+
+
+def apply(rules: Rules, root: Path) -> Iterator[str]:
+    """Do what ``rules`` say to the tree ``root``; tells each path it takes out.
+
+    No symbolic link in the tree is followed out of it. Raises BuildError when a rule would.
+    """
+    for pattern in rules.remove:
+        for path in _matches(root, pattern):
+            _take(path)
+            yield "/" + str(path.relative_to(root))
+    for folder in rules.empty:
+        for path in _content(root, folder):
+            _take(path)
+            yield "/" + str(path.relative_to(root))
+    for folder in rules.logs:
+        for path in _regular(_inside(root, folder)):
+            path.unlink()
+            yield "/" + str(path.relative_to(root))
+    for name, (text, mode) in rules.write.items():
+        path = _inside(root, name)
+        if path.parent.is_dir():
+            path.unlink(missing_ok=True)
+            path.write_text(text, encoding="utf-8")
+            path.chmod(mode)
+
+
+def _matches(root: Path, pattern: str) -> Iterator[Path]:
+    parent, _, last = pattern.rpartition("/")
+    parents = sorted(root.glob(parent.lstrip("/"))) if parent else [root]
+    for folder in parents:
+        _inside(root, "/" + str(folder.relative_to(root)) + "/x")
+        if folder.is_dir():
+            yield from (path for path in sorted(folder.iterdir()) if fnmatchcase(path.name, last))
+
+
+def _content(root: Path, folder: str) -> Iterator[Path]:
+    path = _inside(root, folder + "/x").parent
+    if path.is_dir() and not path.is_symlink():
+        yield from sorted(path.iterdir())
+
+
+def _inside(root: Path, name: str) -> Path:
+    """The place of ``name`` below ``root``; BuildError when links on the way lead out of it."""
+    path = root / name.lstrip("/")
+    real = Path(os.path.realpath(path.parent))
+    if not real.is_relative_to(os.path.realpath(root)):
+        raise BuildError(
+            f"{name}: a symbolic link on the way leads out of the image",
+            hint="name the real place in aio_image/bake/seal.yaml",
+        )
+    return path
+
+
+def _take(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _regular(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        for name in sorted(names):
+            path = Path(place, name)
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path
+
+
+def private_texts(rules: Rules, root: Path) -> list[str]:
+    """Files that hold a text the image must not have, one line each."""
+    wanted = [text.encode() for text in rules.private_texts]
+    problems = []
+    for folder in rules.private_below:
+        for path in _regular(_inside(root, folder)):
+            shown = "/" + str(path.relative_to(root))
+            if any(fnmatchcase(shown, pattern) for pattern in rules.private_except):
+                continue
+            for finding in scan_file(path, shown, wanted):
+                if finding.text in rules.private_texts:
+                    problems.append(f"{shown} (byte {finding.offset}): holds “{finding.text}”")
+                    break
+    return problems
