@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-    """Arguments are those of the module; ``files`` comes from the tree."""
+    """Arguments are those of the module; ``files`` comes from the tree and the manifest."""
 
     TRANSFERS_FILES = False
 
@@ -27,6 +28,9 @@ class ActionModule(ActionBase):
         args = dict(self._task.args)
         left_out = set(args.pop("leave_out", []))
         files = {}
+        manifest = args.pop("manifest", None)
+        if manifest:
+            self._add_manifest(Path(manifest), role.parent.parent, files, args)
         for source in sorted(p for p in tree.rglob("*") if p.is_file()):
             target = "/" + str(source.relative_to(tree)).removesuffix(".j2")
             if target in left_out:
@@ -43,6 +47,23 @@ class ActionModule(ActionBase):
             )
         )
         return result
+
+    @staticmethod
+    def _add_manifest(manifest, playbooks, files, args):
+        """Adds to ``files`` and ``args`` what a manifest (see the module) lists."""
+        listed = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+        rooms = {True: playbooks.parent, False: manifest.parent}
+        rules = args["rules"] = list(args.get("rules", []))
+        for row in listed["files"]:
+            source = rooms[row["source"].startswith("cloud-init/")] / row["source"]
+            files[row["target"]] = source.read_text(encoding="utf-8")
+            rules.append({"path": row["target"], "mode": row["mode"]})
+        code = listed["python"]
+        for source in sorted(manifest.parent.glob(code["source"])):
+            files[f"{code['target']}/{source.name}"] = source.read_text(encoding="utf-8")
+        rules.append({"path": f"{code['target']}/*", "mode": code["mode"]})
+        folders = {row["path"]: {"mode": row["mode"]} for row in listed["folders"]}
+        args["folders"] = folders | dict(args.get("folders", {}))
 
     def _render(self, text, source, search, task_vars):
         data = task_vars | {"ansible_search_path": search, "template_path": str(source)}

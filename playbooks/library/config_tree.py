@@ -21,6 +21,11 @@ options:
     description: Path to content; filled by the action plugin.
     type: dict
     default: {}
+  manifest:
+    description:
+      - A YAML file on the build host (C(aio_image/appliance/install.yaml)) that says which files
+        and folders beside it go where, with which mode.
+    type: path
   leave_out:
     description: Paths of the tree that this image does not get.
     type: list
@@ -96,6 +101,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "dict", "default": {}, "no_log": True},
+            "manifest": {"type": "path"},
             "leave_out": {"type": "list", "elements": "str", "default": []},
             "folders": {"type": "dict", "default": {}},
             "links": {"type": "dict", "default": {}},
