@@ -92,14 +92,20 @@ class Personalise:
         for kind in _HOST_KEYS:
             path = self.layout.at(f"/etc/ssh/ssh_host_{kind}_key")
             public = path.with_name(f"{path.name}.pub")
-            if path.exists() and path.stat().st_size and public.exists():
+            if all(file.exists() and file.stat().st_size for file in (path, public)):
                 continue  # cloud-init made it
-            path.unlink(missing_ok=True)
+            new = path.with_name(f".{path.name}.aio-made")
+            new_public = new.with_name(f"{new.name}.pub")
+            for file in (new, new_public):
+                file.unlink(missing_ok=True)
             subprocess.run(
-                ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", path], check=True
+                ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", new], check=True
             )
-            write_atomic(path, path.read_bytes(), 0o600)  # synced
-            write_atomic(public, public.read_bytes())
+            write_atomic(path, new.read_bytes(), 0o600)
+            data = new_public.read_bytes()
+            for file in (new, new_public):
+                file.unlink()
+            write_atomic(public, data)  # last: until it is there the key is made again
 
     def _database(self) -> None:
         sql = database.statements(self.ledger, self.values, self.public.in_url)
