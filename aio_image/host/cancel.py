@@ -18,6 +18,7 @@ class Cancel:
 
     def __init__(self) -> None:
         self._reason = ""
+        self._held_back = False
 
     @property
     def requested(self) -> bool:
@@ -37,6 +38,22 @@ class Cancel:
         if self._reason:
             raise Cancelled(f"stopped by {self._reason}")
 
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """While inside, a request is noted but interrupts nothing: for cleaning up."""
+        self._held_back = True
+        try:
+            yield
+        finally:
+            self._held_back = False
+
+    def interrupt(self, reason: str) -> None:
+        """Request, and raise Cancelled here unless an earlier request did or it is held back."""
+        first = not self._reason
+        self.request(reason)
+        if first and not self._held_back:
+            self.check()
+
 
 @contextmanager
 def stopped_by_signals(cancel: Cancel) -> Iterator[Cancel]:
@@ -54,10 +71,7 @@ def stopped_by_signals(cancel: Cancel) -> Iterator[Cancel]:
         count += 1
         if count >= _PATIENCE:
             os._exit(EXIT_CANCELLED)
-        first = not cancel.requested
-        cancel.request(signal.Signals(number).name)
-        if first:
-            cancel.check()
+        cancel.interrupt(signal.Signals(number).name)
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, asked) for number in numbers}

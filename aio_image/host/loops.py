@@ -1,8 +1,8 @@
 """Loop devices and their partitions: made, recorded, and let go only when they are still ours.
 
 A loop device belongs to the kernel, not to a process: nothing frees it when a build dies. So each
-is written to the run's journal (``record``) as soon as it is bound, and later detached only if it is
-still bound to that very file; by then its number may be somebody else's.
+is written to the run's journal (``record``) as soon as it is bound, and later detached only if it
+is still bound to that very file; by then its number may be somebody else's.
 Partition nodes are made with BLKPG (partx), which works where the kernel parses no tables.
 """
 
