@@ -29,7 +29,8 @@ class DibRun:
     """One run. ``elements`` in any order; ``arguments`` go before them.
 
     ``variables`` is for our elements (AIO_*) and disk-image-create (DIB_*); no secret may be in it.
-    ``sync`` and ``qemu_img``: see shims.write_shims.
+    ``sync`` and ``qemu_img``: see shims.write_shims. With ``trees`` (kept results of steps, lowest
+    first) the link ``tree_link`` leads to their layered tree, read-only, while it runs.
     """
 
     elements: Sequence[str]
@@ -37,6 +38,8 @@ class DibRun:
     arguments: Sequence[str] = ()
     sync: bool = True
     qemu_img: str | None = None
+    trees: Sequence[Path] = ()
+    tree_link: Path | None = None
     elements_paths: Sequence[Path] = field(default_factory=lambda: [resource("elements")])
 
 
@@ -46,6 +49,11 @@ def run_dib(ctx: StepContext, dib: DibRun) -> None:
     Reports hooks and packages as progress. Raises BuildError naming the hook that failed and the
     last thing it said; nothing of the run is mounted or alive when this returns or raises.
     """
+    if any(character.isspace() for character in f"{ctx.work}{ctx.output}"):
+        raise HostError(
+            f"{ctx.work}: {_PROGRAM} cannot work in a folder with blanks in its name",
+            hint="set AIO_IMAGE_HOME to one without",
+        )
     program = Path(sys.executable).parent / _PROGRAM
     if not program.exists():
         raise HostError(
@@ -53,7 +61,7 @@ def run_dib(ctx: StepContext, dib: DibRun) -> None:
         )
     reader = LogReader(ctx.progress, elements_of_hooks(list(dib.elements_paths)))
     status = run_private(
-        [program, *dib.arguments, *dib.elements],
+        [*_inside(ctx, dib), "--", program, *dib.arguments, *dib.elements],
         log=ctx.log,
         env=_environment(ctx.work, dib),
         cwd=ctx.work,
@@ -66,6 +74,15 @@ def run_dib(ctx: StepContext, dib: DibRun) -> None:
             details=reader.tail(),
             log=ctx.log,
         )
+
+
+def _inside(ctx: StepContext, dib: DibRun) -> list[str | Path]:
+    words: list[str | Path] = [sys.executable, "-m", "aio_image.dib.inside"]
+    if dib.tree_link is not None:
+        words += ["--link", dib.tree_link, "--scratch", ctx.work / "view"]
+    for result in dib.trees:
+        words += ["--tree", result]
+    return words
 
 
 def _environment(work: Path, dib: DibRun) -> dict[str, str]:
