@@ -9,7 +9,7 @@ ARGS    ?=
 
 AIO    := .venv/bin/aio-image
 PYTEST := .venv/bin/python -m pytest
-# Loop devices, mounts and containers need root.
+# Loop devices, mounts and containers need root; `aio-image build` finds that out for itself.
 ROOT   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=AIO_IMAGE_HOME)
 
 .PHONY: help setup image build check-image test unit host boot lint format bench doctor clean
@@ -24,7 +24,7 @@ image: build check-image ## build the default appliance, boot it, and prove it h
 
 build: setup ## build the image only: $(IMAGE)
 	@mkdir -p $(dir $(IMAGE))
-	$(ROOT) $(AIO) build $(PROFILE) --output $(IMAGE) $(ARGS)
+	$(AIO) build $(PROFILE) --output $(IMAGE) $(ARGS)
 
 check-image: setup ## boot the built image and check its cloud
 	$(AIO) test $(IMAGE) $(ARGS)

@@ -9,7 +9,7 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Host tests need root: skip them by name for others, so that the summary says what was not run."""
+    """Host tests need root: others see in the summary which of them were not run."""
     if os.geteuid() == 0:
         return
     needs_root = pytest.mark.skip(reason="needs root: run `make host`")

@@ -19,7 +19,7 @@ _OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}
 
 
 def cases(report: Path) -> list[tuple[str, str, float, str]]:
-    """(name, passed|failed|skipped, seconds, first line of the reason) of each case of a JUnit file."""
+    """Each case of a JUnit file: name, passed|failed|skipped, seconds, the reason's first line."""
     found = []
     for case in ET.parse(report).getroot().iter("testcase"):
         outcome, reason = "passed", ""

@@ -11,7 +11,7 @@ _SHELL = re.compile(rb"^#!\s*/(?:usr/)?bin/(?:env\s+)?(?:ba|da)?sh\b")
 
 
 def _shell_scripts() -> list[Path]:
-    """Scripts by their first line (elements' hooks have no suffix), and what such scripts source."""
+    """Scripts by their first line (elements' hooks have no suffix), and what these source."""
     scripts = []
     for path in files():
         with path.open("rb") as file:

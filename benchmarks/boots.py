@@ -1,0 +1,95 @@
+"""The first boot of an image against a plain boot of the disk that came of it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from aio_image.boot.appliance import Appliance, Machine, booted
+from aio_image.errors import ApplianceError
+from aio_image.host.cancel import Cancel
+from aio_image.host.process import run
+from aio_image.paths import Home
+from aio_image.report.events import Events
+from benchmarks.rows import Row
+
+_GB = 1_000_000_000.0
+_SSH = 22
+# The services of a cloud that just became healthy still settle: memory is read after this.
+_IDLE_SECONDS = 120.0
+_POWER_OFF_SECONDS = 600.0
+
+
+def first_and_plain(image: Path, folder: Path) -> list[Row]:
+    """Boot ``image`` on a disk of its own, power it off in good order, and boot that disk again.
+
+    Both are measured from power-on until the appliance says that it is healthy. ``folder`` is
+    scratch. Raises ApplianceError when either is not, HostError when it cannot be booted here.
+    """
+    with tempfile.TemporaryDirectory(prefix="boot-", dir=folder) as scratch:
+        room = Path(scratch)
+        key = room / "key"
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key])
+        machine = Machine(
+            image,
+            guest_ports=(_SSH,),
+            disk=room / "disk.qcow2",
+            ssh_keys=(key.with_suffix(".pub").read_text().strip(),),
+        )
+        with booted(machine, Home.default(), room, room / "first.log") as appliance:
+            first = _healthy(appliance)
+            # The appliance counts from its kernel's start: what came before is added.
+            status = json.loads(_ask(appliance, key, "aio status --json"))
+            started = appliance.watch.kernel_start
+            apis = max(up["uptime"] for up in status["timeline"] if up["kind"] == "api") + started
+            time.sleep(_IDLE_SECONDS)
+            # "free" counts as used what programs hold, and no cache that could be given up.
+            memory = int(_ask(appliance, key, "free --bytes").splitlines()[1].split()[2])
+            _power_off(appliance)
+        with booted(machine, Home.default(), room, room / "plain.log") as appliance:
+            plain = _healthy(appliance)
+            accelerator = appliance.accelerator.name
+            _power_off(appliance)
+    return [
+        Row(
+            f"first boot to healthy ({accelerator})",
+            first,
+            "s",
+            target_ratio=1.15,
+            floor=plain,
+            floor_name="the same disk's second boot",
+        ),
+        Row("every API up, first boot", apis, "s", target=200),
+        Row("guest memory in use, idle", memory / _GB, "GB", target=3.2),
+    ]
+
+
+def _healthy(appliance: Appliance) -> float:
+    """Seconds from power-on until healthy."""
+    appliance.until_healthy(Events(), Cancel(), "Boot")
+    return appliance.watch.seconds
+
+
+def _ask(appliance: Appliance, key: Path, command: str) -> str:
+    """The output of ``command`` on the appliance, as root."""
+    return run(
+        ["ssh", "-i", key, "-p", str(appliance.port(_SSH)), "-o", "BatchMode=yes",
+         "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+         "-o", "LogLevel=ERROR", f"debian@{appliance.address}", f"sudo {command}"],
+        timeout=300,
+    ).output  # fmt: skip
+
+
+def _power_off(appliance: Appliance) -> None:
+    """Press the power button, and wait for what it does."""
+    appliance.domain.shutdown()
+    deadline = time.monotonic() + _POWER_OFF_SECONDS
+    while appliance.running:
+        if time.monotonic() > deadline:
+            raise ApplianceError(
+                f"the appliance did not power off in {_POWER_OFF_SECONDS:.0f} s",
+                log=appliance.console,
+            )
+        time.sleep(1)
