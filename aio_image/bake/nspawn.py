@@ -164,6 +164,9 @@ def _spawn(
         "--machine=aio", f"--hostname={hostname}", "--private-network",
         "--setenv=TERM=dumb",
         *([f"systemd.unit={target}"] if target else []), "systemd.show_status=yes",
+        # Packages' own units (open-iscsi) pull the network's wait into sysinit: with none to
+        # come, it would wait for ever.
+        *([] if cabled else ["systemd.mask=systemd-networkd-wait-online.service"]),
     ]  # fmt: skip
     # The other end of the cable is not to be in the build host's network either.
     spaces = ["--mount", "--propagation", "private", *(["--net"] if cabled else [])]
