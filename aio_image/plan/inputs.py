@@ -53,7 +53,7 @@ def matching(pattern: str) -> list[tuple[str, Path]]:
     top, _, rest = pattern.partition("/")
     base = top_folder(top)
     found: dict[str, Path] = {}
-    for hit in base.glob(rest.removesuffix("/**")):
+    for hit in [base] if rest == "**" else base.glob(rest.removesuffix("/**")):
         inside = files_below(hit) if hit.is_dir() and not hit.is_symlink() else [hit]
         for path in inside:
             if counts(path):
@@ -79,7 +79,9 @@ def file_inputs(patterns: Iterable[str]) -> dict[str, Input]:
 
 def code_inputs(module: str) -> dict[str, Input]:
     """One Input for ``module`` and for each module it leads to inside the rooms that count."""
-    waiting, seen = [module], {module}
+    # Importing a module runs the packages it lies in, so they count with it.
+    waiting = sorted(_with_packages({module}))
+    seen = set(waiting)
     found: dict[str, Input] = {}
     while waiting:
         path = _module_file(waiting.pop())
@@ -87,7 +89,7 @@ def code_inputs(module: str) -> dict[str, Input]:
             continue
         label = f"aio_image/{path.relative_to(_PACKAGE).as_posix()}"
         found[label] = Input(label, digest(path))
-        fresh = {name for name in _imports(path) if _in_rooms(name)} - seen
+        fresh = _with_packages({name for name in _imports(path) if _in_rooms(name)}) - seen
         seen |= fresh
         waiting += sorted(fresh)
     return found
@@ -101,6 +103,11 @@ def version_input(distribution: str) -> Input:
         version = "not installed"
     label = f"version of {distribution}"
     return Input(label, hashlib.sha256(version.encode()).hexdigest())
+
+
+def _with_packages(modules: set[str]) -> set[str]:
+    """``modules`` and the packages below aio_image that they lie in."""
+    return {name.rsplit(".", levels)[0] for name in modules for levels in range(name.count("."))}
 
 
 def _in_rooms(module: str) -> bool:

@@ -38,12 +38,7 @@ def outlook(
     not fit it. It is unneeded when everything made from it is there already.
     """
     records = {step.name: read_records(home, step.name) for step in plan.steps}
-    kept = {
-        step.name: record
-        for step in plan.steps
-        for record in records[step.name]
-        if record.key == step.key
-    }
+    kept = _what_is_kept(plan, records)
     runs = _what_runs(plan, frozenset(kept), start, targets)
     found = []
     for step in plan.steps:
@@ -59,6 +54,21 @@ def outlook(
             action, reason = "unneeded", "what is made from it is kept"
         found.append(StepOutlook(step, action, reason, seconds))
     return tuple(found)
+
+
+def _what_is_kept(plan: Plan, records: Mapping[str, Sequence[Record]]) -> dict[str, Record]:
+    """The result of each step that has one under its key, made from what is kept now.
+
+    A root can be made again under its old key (--from root); what was laid over the older one
+    is older than it, and does not fit it.
+    """
+    kept: dict[str, Record] = {}
+    for step in plan.steps:
+        for record in records[step.name]:
+            below = [kept[name].finished for name in step.needs if name in kept]
+            if record.key == step.key and all(record.finished >= when for when in below):
+                kept[step.name] = record
+    return kept
 
 
 def _what_runs(
@@ -97,7 +107,9 @@ def _why(
     if running:
         return f"needs {running[-1]}, which will run"
     others = [name for name in step.needs if last.needs.get(name) != plan.step(name).key]
-    return f"{others[0]} is another one than last time" if others else "its result is gone"
+    if others:
+        return f"{others[0]} is another one than last time"
+    return "what it was made from was made again since"
 
 
 def _changed_inputs(step: Step, last: Record) -> list[str]:

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 # say how programs are run and watched: a change there makes no other image.
 CODE_ROOMS = ("dib", "sources", "bake", "deployers", "manifest")
 # Modules of those rooms that only watch or carry: a change there makes no other image either.
-CODE_APART = ("aio_image.dib.log", "aio_image.bake.inside", "aio_image.manifest.deliver")
+CODE_APART = (
+    "aio_image.dib.log",
+    "aio_image.dib.inside",
+    "aio_image.bake.inside",
+    "aio_image.manifest.deliver",
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ STEPS: tuple[StepRow, ...] = (
             "mirrors.debian",
         ),
         facts=("packages", "stand_in", "exclude"),
-        files=("elements/aio-root*/**", "elements/aio-system*/**"),
+        files=(
+            "elements/aio-root*/**",
+            "elements/aio-system*/**",
+            "aio_image/dib/block_device/tree.py",
+        ),
         code="aio_image.dib.root",
         distributions=("diskimage-builder",),
     ),
@@ -86,7 +95,7 @@ STEPS: tuple[StepRow, ...] = (
         needs=("root", "bake", "seal"),
         settings=("deployer",),
         facts=("services",),
-        files=("aio_image/bake/gate.yaml",),
+        files=("aio_image/bake/gate.yaml", "aio_image/bake/outside.py"),
         code="aio_image.bake.gate",
     ),
     StepRow(
@@ -104,7 +113,12 @@ STEPS: tuple[StepRow, ...] = (
             "kernel.console",
         ),
         facts=(),
-        files=("elements/aio-image*/**",),
+        files=(
+            "elements/aio-image*/**",
+            "aio_image/dib/block_device/__init__.py",
+            "aio_image/dib/block_device/esp.py",
+            "aio_image/dib/block_device/partitioning.py",
+        ),
         code="aio_image.dib.image",
         distributions=("diskimage-builder",),
     ),
