@@ -1,0 +1,1 @@
+"""Booting an image under libvirt and watching it become a cloud."""

@@ -1,0 +1,201 @@
+"""An image running as an appliance: made, watched, and gone without a trace afterwards."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aio_image.boot import accelerator, disks, hypervisor
+from aio_image.boot.accelerator import Accelerator, Limits
+from aio_image.boot.domain import DomainSpec, domain_xml
+from aio_image.boot.identity import Identity
+from aio_image.boot.ports import Forwards, choose_forwards, forwards_at
+from aio_image.boot.seed import Seed, write_seed
+from aio_image.boot.watch import STEP, Watch
+from aio_image.errors import ApplianceError, HostError
+from aio_image.host import journal
+from aio_image.host.cancel import Cancel
+from aio_image.host.runs import MARK
+from aio_image.paths import Home
+from aio_image.report.events import Events, StepFailed, StepFinished, StepProgress, StepStarted
+
+MEMORY = 6144
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What to boot and on what. ``memory`` is in MiB. ``guest_ports`` are to be reachable.
+
+    ``connect`` is a libvirt URI (None: the one that suits this host); ``network`` a libvirt
+    network instead of forwarded ports. ``disk`` is a QCOW2 to keep between boots; without it
+    the disk is gone afterwards. ``time_limit`` replaces the accelerator's, in seconds.
+    ``restarts`` lets the guest reboot; where it may not, a reboot ends it.
+    """
+
+    image: Path
+    guest_ports: tuple[int, ...]
+    firmware: str = "bios"
+    memory: int = MEMORY
+    cpus: int = field(default_factory=lambda: max(2, min(4, os.cpu_count() or 2)))
+    accelerator: str = "auto"
+    connect: str | None = None
+    network: str | None = None
+    disk: Path | None = None
+    ssh_keys: tuple[str, ...] = ()
+    time_limit: float | None = None
+    restarts: bool = False
+
+
+@dataclass(frozen=True)
+class Appliance:
+    """A guest that runs. ``forwards`` is None on a libvirt network, which gives it an address."""
+
+    identity: Identity
+    accelerator: Accelerator
+    limits: Limits
+    forwards: Forwards | None
+    uri: str
+    console: Path
+    domain: hypervisor.Domain
+    watch: Watch
+
+    @property
+    def address(self) -> str:
+        """Where its APIs are. Raises ApplianceError when a libvirt network leased it none."""
+        if self.forwards is not None:
+            return self.forwards.address
+        leased = hypervisor.leased_address(self.domain)
+        if leased is None:
+            raise ApplianceError(
+                "the libvirt network leased the appliance no address",
+                hint="is DHCP on in that network? (virsh net-dumpxml)",
+                log=self.console,
+            )
+        return leased
+
+    @property
+    def ports(self) -> dict[int, int]:
+        """Guest ports that are elsewhere on ``address``, with where they are."""
+        if self.forwards is None:
+            return {}
+        return {guest: host for guest, host in self.forwards.ports.items() if guest != host}
+
+    def until_healthy(self, events: Events, cancel: Cancel, title: str) -> None:
+        """Wait, as the step ``boot``. Raises ApplianceError when it will not be healthy."""
+        log = str(self.console)
+        events.emit(StepStarted(STEP, title, log))
+        if self.accelerator.name == "tcg":
+            why = f"without KVM ({self.accelerator.reason}): this takes minutes"
+            events.emit(StepProgress(STEP, why))
+        try:
+            self.watch.until_healthy(events, cancel)
+        except ApplianceError as error:
+            seconds = self.watch.seconds
+            events.emit(StepFailed(STEP, title, seconds, error.message, error.hint, log))
+            raise
+        events.emit(StepFinished(STEP, title, self.watch.seconds))
+
+
+@contextmanager
+def booted(
+    machine: Machine, home: Home, folder: Path, console: Path, *, keep: bool = False
+) -> Iterator[Appliance]:
+    """Boot ``machine`` with its files in ``folder`` and its console at ``console``.
+
+    When the block ends, however it ends, the guest, its disk, seed and ports are gone; with
+    ``keep`` they stay, for ``kept.stop``. Raises UsageError, HostError.
+    """
+    chosen = accelerator.choose(home, machine.accelerator)
+    disks.image_format(machine.image)
+    _check_memory(machine.memory)
+    limits = chosen.limits
+    if machine.time_limit is not None:
+        limits = limits.scaled(machine.time_limit / limits.healthy)
+    with ExitStack() as stack:
+        connection = stack.enter_context(hypervisor.connected(machine.connect, folder))
+        # What is made from here on goes at the end, last made first.
+        made = stack.enter_context(ExitStack()) if not keep else ExitStack()
+        made.callback(hypervisor.forget, connection)
+        identity, forwards = _identity(machine)
+        spec = DomainSpec(
+            name=identity.name,
+            accelerator=chosen.name,
+            firmware=machine.firmware,
+            memory=machine.memory,
+            cpus=machine.cpus,
+            disk=machine.disk or folder / "disk.qcow2",
+            seed=folder / "seed.iso",
+            console=console,
+            nvram=folder / "nvram.fd",
+            mac=identity.mac,
+            forwards=forwards,
+            network=machine.network,
+            restarts=machine.restarts,
+            mark={} if keep or MARK not in os.environ else {MARK: os.environ[MARK]},
+        )
+        _make_files(machine, identity, spec, made)
+        if not keep and connection.root is None:
+            journal.record("domain", uri=connection.uri, uuid=spec.uuid)
+        domain = hypervisor.start(connection, domain_xml(spec), ends_with_us=not keep)
+        powered_on = time.monotonic()
+        made.callback(hypervisor.stop, domain)
+        watch = Watch(console, lambda: hypervisor.running(domain), limits, powered_on)
+        yield Appliance(identity, chosen, limits, forwards, connection.uri, console, domain, watch)
+
+
+def identity_file(disk: Path) -> Path:
+    """Where the identity of a kept ``disk`` is."""
+    return disk.with_name(f"{disk.name}.identity.json")
+
+
+def _identity(machine: Machine) -> tuple[Identity, Forwards | None]:
+    """Who the guest is: new, or as its kept disk knows itself."""
+    if machine.disk is not None and machine.disk.exists():
+        identity = Identity.load(identity_file(machine.disk))
+        if machine.network is not None or identity.address is None:
+            return identity, None
+        return identity, forwards_at(identity.address, machine.guest_ports)
+    forwards = None if machine.network else choose_forwards(machine.guest_ports)
+    return Identity.new(forwards.address if forwards else None), forwards
+
+
+def _make_files(machine: Machine, identity: Identity, spec: DomainSpec, made: ExitStack) -> None:
+    """Disk, seed and console of ``spec``; removing them is put on ``made``."""
+    if machine.disk is None:
+        made.callback(spec.disk.unlink, missing_ok=True)
+        disks.make_overlay(machine.image, spec.disk)
+    elif not machine.disk.exists():
+        machine.disk.parent.mkdir(parents=True, exist_ok=True)
+        identity.save(identity_file(machine.disk))
+        disks.make_overlay(machine.image, spec.disk)
+    made.callback(spec.nvram.unlink, missing_ok=True)
+    made.callback(spec.seed.unlink, missing_ok=True)
+    write_seed(
+        spec.seed,
+        Seed(
+            hostname=identity.name,
+            mac=identity.mac,
+            public_address=identity.address,
+            secrets={"keystone_auth_admin_password": identity.password},
+            ssh_keys=machine.ssh_keys,
+            instance_id=identity.instance_id,
+        ),
+    )
+    spec.console.parent.mkdir(parents=True, exist_ok=True)
+    spec.console.touch(mode=0o600)
+
+
+def _check_memory(wanted: int) -> None:
+    """Raise HostError when this host has less than ``wanted`` MiB to give."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    told = dict(line.split(":", 1) for line in lines)
+    free = int(told["MemAvailable"].split()[0]) // 1024
+    if free < wanted:
+        raise HostError(
+            f"the guest needs {wanted} MiB of memory, this host has {free} MiB free",
+            hint="end something, or give the guest less with --memory (4096 at least)",
+        )

@@ -1,0 +1,40 @@
+"""The disk a guest boots from: an overlay, so that the image itself is never written to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aio_image.errors import UsageError
+from aio_image.host.process import run
+
+_QEMU_IMG = "qemu-img"
+_HINT = "apt install qemu-utils (`make setup` does it)"
+_FORMATS = ("qcow2", "raw")
+
+
+def image_format(image: Path) -> str:
+    """qcow2 or raw. Raises UsageError when ``image`` is neither, or is not there."""
+    if not image.is_file():
+        raise UsageError(
+            f"{image}: there is no such image", hint="build one: aio-image build (or make image)"
+        )
+    if image.stat().st_size == 0:
+        raise UsageError(f"{image}: is empty", hint="build it again")
+    # -U: a guest may be running on it; asking does not need the lock.
+    told = run([_QEMU_IMG, "info", "-U", "--output=json", image], check=False, hint=_HINT)
+    found = json.loads(told.output)["format"] if told.status == 0 else ""
+    if found not in _FORMATS:
+        said = told.errors.strip().splitlines()
+        reason = said[-1] if said else f"its format is {found}"
+        raise UsageError(f"{image}: is not a disk image to boot: {reason}")
+    return str(found)
+
+
+def make_overlay(image: Path, overlay: Path) -> None:
+    """Create ``overlay`` (QCOW2) over ``image``. Raises UsageError or HostError."""
+    run(
+        [_QEMU_IMG, "create", "-q", "-f", "qcow2", "-b", image.resolve(), "-F",
+         image_format(image), overlay],
+        hint=_HINT,
+    )  # fmt: skip

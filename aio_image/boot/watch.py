@@ -1,0 +1,164 @@
+"""Waiting for an appliance to become healthy, by what its console tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from aio_image.boot.accelerator import Limits
+from aio_image.boot.console import (
+    FAILED,
+    HEALTHY,
+    ConsoleFile,
+    ConsoleParser,
+    Fatal,
+    Milestone,
+    Observation,
+    Progress,
+    UnitLine,
+)
+from aio_image.boot.timeline import Timeline
+from aio_image.errors import ApplianceError
+from aio_image.host.cancel import Cancel
+from aio_image.report.events import Events, StepProgress
+
+STEP = "boot"
+_PAUSE = 0.25
+# A unit may fail at its first start and be started again by systemd. This part of the limit for
+# the whole boot (1/20: 15 s under KVM, 2 min under TCG) is its second chance.
+_SECOND_CHANCE = 1 / 20
+# What follows a fatal line on the console (a panic's trace) is worth having in the log.
+_AFTERMATH = 1.5
+_TAIL = 25
+
+
+class Watch:
+    """One boot. ``alive`` tells whether the guest still runs; ``powered_on`` is by time.monotonic."""
+
+    def __init__(
+        self,
+        console: Path,
+        alive: Callable[[], bool],
+        limits: Limits,
+        powered_on: float,
+    ) -> None:
+        self.timeline = Timeline()
+        self.progress: Progress | None = None
+        self.failed_units: dict[str, float] = {}
+        self.kernel_start = 0.0
+        self._file = ConsoleFile(console)
+        self._parser = ConsoleParser()
+        self._alive = alive
+        self._limits = limits
+        self._events = Events()
+        self._powered_on = powered_on
+        self._offsets: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """Since power-on."""
+        return time.monotonic() - self._powered_on
+
+    def until_healthy(self, events: Events, cancel: Cancel) -> None:
+        """Return when the appliance says healthy; raise ApplianceError when it will not be.
+
+        ``events`` get a StepProgress for each thing the console tells. The error has the
+        reason in one line, the console's last lines and the console's file.
+        """
+        self._events = events
+        last_sign = self.seconds
+        while True:
+            cancel.check()
+            # Asked before reading: what a guest wrote before it ended is all read below.
+            alive = self._alive()
+            data = self._file.new_bytes()
+            if data:
+                last_sign = self.seconds
+            for observation in self._parser.feed(data):
+                self._take(observation)
+            if self.progress is not None and self.progress.state == HEALTHY:
+                return
+            if not alive:
+                raise self._error(
+                    "the guest switched itself off or restarted",
+                    "its console's last lines say why",
+                )
+            self._check_units()
+            self._check_time(last_sign)
+            time.sleep(_PAUSE)
+
+    def drain(self) -> None:
+        """Take in what the console told since, without waiting and without judging."""
+        for observation in self._parser.feed(self._file.new_bytes()):
+            if isinstance(observation, UnitLine):
+                self._unit(observation)
+
+    def _take(self, observation: Observation) -> None:
+        match observation:
+            case Progress():
+                self._appliance_says(observation)
+            case UnitLine():
+                self._unit(observation)
+            case Milestone(name):
+                if not self.timeline.has("milestone", name):
+                    self.timeline.add(self.seconds, "milestone", name)
+                    self._events.emit(StepProgress(STEP, name))
+            case Fatal(reason, hint):
+                raise self._error(reason, hint)
+
+    def _appliance_says(self, now: Progress) -> None:
+        before, self.progress = self.progress, now
+        # Each line is read a little late, never early: the least difference is the truest.
+        self._offsets.append(self.seconds - now.uptime)
+        self.kernel_start = max(0.0, min(self._offsets))
+        if before is None or before.stage != now.stage:
+            self.timeline.add(self.seconds, "stage", now.stage)
+        fraction = min(1.0, now.done / now.total) if now.total > 0 else None
+        self._events.emit(StepProgress(STEP, f"{now.stage}: {now.detail}".rstrip(": "), fraction))
+        if now.state == HEALTHY:
+            self.timeline.add(self.seconds, "stage", HEALTHY)
+        elif now.state == FAILED:
+            raise self._error(f"the appliance failed in stage {now.stage}: {now.detail}", "")
+
+    def _unit(self, line: UnitLine) -> None:
+        if line.outcome == "up":
+            self.failed_units.pop(line.unit, None)
+            self.timeline.add(self.seconds, "unit", line.unit)
+        else:
+            self.failed_units.setdefault(line.unit, self.seconds)
+
+    def _check_units(self) -> None:
+        chance = self._limits.healthy * _SECOND_CHANCE
+        given_up = [unit for unit, since in self.failed_units.items()
+                    if self.seconds - since > chance]  # fmt: skip
+        if given_up:
+            raise self._error(f"failed and not restarted: {', '.join(given_up)}", "")
+
+    def _check_time(self, last_sign: float) -> None:
+        limits, now = self._limits, self.seconds
+        where = f"last stage: {self.progress.stage}" if self.progress else "no stage begun"
+        waiting = f" ({self.progress.detail})" if self.progress and self.progress.detail else ""
+        if now > limits.healthy:
+            raise self._error(
+                f"not healthy after {limits.healthy:.0f} s; {where}{waiting}",
+                "give a slow or busy host more with --time-limit SECONDS",
+            )
+        if now - last_sign > limits.silent:
+            raise self._error(
+                f"no sign of life on the console for {limits.silent:.0f} s; {where}{waiting}",
+                "a guest that hangs; or its kernel has no console=ttyS0",
+            )
+
+    def _error(self, reason: str, hint: str) -> ApplianceError:
+        if self._alive():
+            time.sleep(_AFTERMATH)
+        for _ in self._parser.feed(self._file.new_bytes()):
+            pass
+        tail = [f"console: {line}" for line in self._parser.tail[-_TAIL:]]
+        return ApplianceError(
+            f"{reason} ({self.seconds:.0f} s after power-on)",
+            hint=hint or "boot it with --keep to look inside",
+            details=tail or ["console: (nothing)"],
+            log=self._file.path,
+        )
