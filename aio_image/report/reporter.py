@@ -1,0 +1,83 @@
+"""What a reporter is, and choosing the one that fits a stream."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TextIO
+
+from aio_image.report.events import CheckFinished, Event, Notice, Result, StepFailed
+from aio_image.report.lines import Style, lines_of
+
+MODES = ("auto", "live", "plain", "json", "quiet")
+
+
+class Reporter:
+    """A listener that writes to a stream. Close it (or leave its block) before writing there."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def __call__(self, event: Event) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Leave the stream at the start of a fresh line."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, *lines: str) -> None:
+        self.stream.write("".join(f"{line}\n" for line in lines))
+        self.stream.flush()
+
+
+class JsonLines(Reporter):
+    """Each event as one JSON object a line (``Event.as_dict``)."""
+
+    def __call__(self, event: Event) -> None:
+        self.write(json.dumps(event.as_dict()))
+
+
+class Quiet(Reporter):
+    """Results, warnings and what failed; nothing of what goes on."""
+
+    def __call__(self, event: Event) -> None:
+        told = isinstance(event, Result | StepFailed)
+        told |= isinstance(event, CheckFinished) and event.outcome in ("failed", "warning")
+        told |= isinstance(event, Notice) and event.level == "warning"
+        if told:
+            self.write(*lines_of(event, Style()))
+
+
+def reporter_for(stream: TextIO, mode: str = "auto") -> Reporter:
+    """A reporter that writes to ``stream``.
+
+    ``mode``: ``live`` redraws its last line (terminals); ``plain`` only appends; ``json`` is
+    one object a line; ``quiet`` tells results, warnings and failures. ``auto`` is live on a
+    terminal that can do it and plain elsewhere. The variable NO_COLOR turns colours off.
+    """
+    # Imported here: neither of the others is needed when one is chosen.
+    from aio_image.report.live import Live  # noqa: PLC0415
+    from aio_image.report.plain import Plain  # noqa: PLC0415
+
+    able = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    if mode == "auto":
+        mode = "live" if able else "plain"
+    makers: dict[str, Callable[[TextIO], Reporter]] = {
+        "live": Live,
+        "plain": Plain,
+        "json": JsonLines,
+        "quiet": Quiet,
+    }
+    return makers[mode](stream)
