@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from aio_image.boot import hypervisor
 from aio_image.boot.appliance import Appliance, Machine, booted
 from aio_image.errors import ApplianceError
 from aio_image.host.cancel import Cancel
@@ -75,7 +76,7 @@ def _healthy(appliance: Appliance) -> float:
 def _ask(appliance: Appliance, key: Path, command: str) -> str:
     """The output of ``command`` on the appliance, as root."""
     return run(
-        ["ssh", "-i", key, "-p", str(appliance.port(_SSH)), "-o", "BatchMode=yes",
+        ["ssh", "-i", key, "-p", str(appliance.ports.get(_SSH, _SSH)), "-o", "BatchMode=yes",
          "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
          "-o", "LogLevel=ERROR", f"debian@{appliance.address}", f"sudo {command}"],
         timeout=300,
@@ -86,7 +87,7 @@ def _power_off(appliance: Appliance) -> None:
     """Press the power button, and wait for what it does."""
     appliance.domain.shutdown()
     deadline = time.monotonic() + _POWER_OFF_SECONDS
-    while appliance.running:
+    while hypervisor.running(appliance.domain):
         if time.monotonic() > deadline:
             raise ApplianceError(
                 f"the appliance did not power off in {_POWER_OFF_SECONDS:.0f} s",
