@@ -1,0 +1,43 @@
+"""The plan of each shipped profile, as agreed: `golden/<profile>.json`.
+
+Without the digests, which change with every file, and without the packages, which are the
+deployer's table. To accept a change on purpose: AIO_ACCEPT=1 pytest tests/unit/plan/test_golden.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from aio_image.plan.build import make_plan
+from aio_image.profile.layers import shipped
+from aio_image.profile.load import list_profiles, load_profile
+
+_GOLDEN = Path(__file__).with_name("golden")
+_FROM_TABLES = ("packages", "stand_in", "exclude")
+
+
+@pytest.mark.parametrize("name", [each.name for each in list_profiles()])
+def test_plans_are_as_agreed(name: str) -> None:
+    plan = make_plan(load_profile(name))
+    told = {
+        step.name: {
+            "title": step.title,
+            "needs": list(step.needs),
+            "settings": {
+                key: value for key, value in step.settings.items() if key not in _FROM_TABLES
+            },
+        }
+        for step in plan.steps
+    }
+    golden = _GOLDEN / f"{name}.json"
+    if os.environ.get("AIO_ACCEPT"):
+        golden.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    assert told == json.loads(golden.read_text(encoding="utf-8"))
+
+
+def test_there_is_no_golden_file_too_many() -> None:
+    assert {path.stem for path in _GOLDEN.glob("*.json")} <= shipped().keys()
