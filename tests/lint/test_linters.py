@@ -41,9 +41,8 @@ def test_shellcheck() -> None:
 
 
 def test_yamllint() -> None:
-    data = [path for path in files() if path.suffix in {".yaml", ".yml"}]
-    data += [ROOT / ".yamllint", ROOT / ".ansible-lint"]
-    lint(["yamllint", "--strict", *data])
+    data = [path.relative_to(ROOT) for path in files() if path.suffix in {".yaml", ".yml"}]
+    lint(["yamllint", "--strict", ".yamllint", ".ansible-lint", *data])
 
 
 def test_ansible_lint() -> None:
