@@ -18,17 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from aio_image import deployers
 from aio_image.bake import nspawn
 from aio_image.errors import AioError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.paths import Home
+from aio_image.plan.build import make_plan
 from aio_image.plan.model import Step
+from aio_image.profile.load import load_profile
 from aio_image.report.events import Event, Events, StepProgress
 
 _NEEDS = {"bake": ("root",), "seal": ("root", "bake"), "gate": ("root", "bake", "seal")}
@@ -42,8 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", choices=[*_NEEDS, "shell"])
     parser.add_argument("--into", type=Path, required=True, help="folder for results")
     parser.add_argument("--root", type=Path, help="tree of the root step, or any root file system")
-    parser.add_argument("--deployer", default="debian", choices=deployers.names())
-    parser.add_argument("--scenario", default="aio_metal")
+    parser.add_argument("--profile", default="debian-aio")
     parser.add_argument("--of", default="bake", choices=["bake", "seal"], help="shell: which tree")
     parser.add_argument("--boot", action="store_true", help="shell: in the booted tree")
     asked = parser.parse_args(arguments)
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if asked.what == "shell":
             return _shell(into, asked.of, boot=asked.boot)
-        _step(asked.what, into, asked.deployer, asked.scenario)
+        _step(asked.what, into, asked.profile)
     except AioError as error:
         print("\n".join([f"error: {error.message}", *error.details, f"hint: {error.hint}"]))
         print(f"log: {error.log}")
@@ -69,7 +70,7 @@ def _use_root(into: Path, tree: Path) -> None:
     (room / trees.TREE).symlink_to(tree)
 
 
-def _context(name: str, into: Path, settings: dict[str, object]) -> StepContext:
+def _context(name: str, into: Path, settings: Mapping[str, Any]) -> StepContext:
     began = time.monotonic()
 
     def show(event: Event) -> None:
@@ -93,13 +94,8 @@ def _context(name: str, into: Path, settings: dict[str, object]) -> StepContext:
     )
 
 
-def _step(name: str, into: Path, deployer: str, scenario: str) -> None:
-    services = deployers.load(deployer).services_of(scenario.split("_"))
-    settings: dict[str, object] = {
-        "deployer": deployer,
-        "scenario": scenario,
-        "services": list(services),
-    }
+def _step(name: str, into: Path, profile: str) -> None:
+    settings = make_plan(load_profile(profile)).step(name).settings
     ctx = _context(name, into, settings)
     run: Callable[[StepContext], None] = import_module(f"aio_image.bake.{name}").run
     began = time.monotonic()

@@ -8,7 +8,6 @@ many, and on failure one line with the playbook, role, task, its place and what 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,11 +18,10 @@ import ansible_runner
 import yaml
 
 from aio_image.errors import BuildError
-from aio_image.host.process import clean_environment, run
+from aio_image.host.process import clean_environment
 
 Progress = Callable[[str, float | None], None]
 
-_LISTED_TASK = re.compile(r"^ {6}\S.*\tTAGS: \[")
 _FAILED = {"runner_on_failed", "runner_on_unreachable"}
 _LONGEST_REASON = 300
 
@@ -59,9 +57,10 @@ class _Watch:
     """Turns runner events into progress and keeps what failed."""
 
     playbook: Playbook
-    total: int | None
+    total: int
     progress: Progress
     started: set[str] = field(default_factory=set)
+    shown: str = ""
     failures: list[dict[str, Any]] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
 
@@ -81,33 +80,46 @@ class _Watch:
         self.started.add(str(data.get("task_uuid")))
         number = len(self.started)
         label = " : ".join(str(data[key]) for key in ("role", "task") if data.get(key))
-        if self.total is None or number > self.total:
-            self.progress(f"{label} (task {number})", None)
-        else:
-            self.progress(f"{label} (task {number} of {self.total})", number / self.total)
+        total = max(self.total, number)
+        text = f"{label} (task {number} of {total})"
+        # Services are set up side by side: one task starts once for each of them.
+        if text != self.shown:
+            self.shown = text
+            self.progress(text, number / total)
 
 
-def count_tasks(playbook: Playbook) -> int | None:
-    """How many tasks ``ansible-playbook --list-tasks`` knows of; None when it cannot tell.
+def count_tasks(file: Path) -> int:
+    """How many tasks the playbook ``file`` and the roles beside it have.
 
-    Tasks that are included while running are not known beforehand.
+    Roles are included while running, so ``ansible-playbook --list-tasks`` does not see them; each
+    is included once, so what stands in their files is what will run, give or take a condition.
     """
-    listed = run(
-        [Path(sys.executable).parent / "ansible-playbook", "--list-tasks",
-         "--extra-vars", f"@{_variables_file(playbook)}", playbook.file],
-        env=playbook.environment(),
-        cwd=playbook.file.parent,
-        check=False,
-        timeout=120,
-    )  # fmt: skip
-    count = sum(1 for line in listed.output.splitlines() if _LISTED_TASK.match(line))
-    return count if listed.status == 0 and count else None
+    roles = sorted(file.parent.glob("roles/*/tasks/*.yml"))
+    plays = yaml.load(file.read_text(encoding="utf-8"), _Lenient)
+    count = sum(_tasks(play.get("tasks")) for play in plays)
+    return count + sum(_tasks(yaml.load(r.read_text(encoding="utf-8"), _Lenient)) for r in roles)
 
 
-def play(playbook: Playbook, progress: Progress, total: int | None = None) -> None:
+def _tasks(rows: Any) -> int:
+    return sum(
+        sum(_tasks(row.get(part)) for part in ("block", "rescue", "always"))
+        if "block" in row
+        else 1
+        for row in rows or ()
+    )
+
+
+class _Lenient(yaml.SafeLoader):
+    """Takes Ansible's own tags (!unsafe, !vault) as they come."""
+
+
+_Lenient.add_multi_constructor("!", lambda *_: None)
+
+
+def play(playbook: Playbook, progress: Progress, total: int) -> None:
     """Run ``playbook`` to its end; what ansible says goes to stdout.
 
-    ``total`` is the number of tasks, where known. Raises BuildError when a task fails, with the
+    ``total`` is about how many tasks there are. Raises BuildError when a task fails, with the
     playbook, role, task, file and line in its message and what the module said.
     """
     watch = _Watch(playbook, total, progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,16 @@ from aio_image.bake.ledger import ENDPOINT_HOST
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.paths import resource
+
+# There is no network to wait for, and the image's first boot is not this one.
+_NOT_NOW = (
+    "systemd-networkd-wait-online.service",
+    "cloud-init-local.service",
+    "cloud-init-network.service",
+    "cloud-init-main.service",
+    "cloud-config.service",
+    "cloud-final.service",
+)
 
 
 def run(ctx: StepContext) -> None:
@@ -34,15 +43,10 @@ def bake(ctx: StepContext) -> None:
         variables=variables(ctx.step.key, ctx.step.settings),
         work=ctx.work / "ansible",
     )
-    console = ctx.work / "console.log"
-    with (
-        ThreadPoolExecutor(1) as pool,
-        trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root,
-    ):
-        # Listing the tasks takes as long as the boot does: side by side.
-        counting = pool.submit(ansible.count_tasks, playbook)
+    console = ctx.log.with_suffix(".console.log")
+    with trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root:
         ctx.progress("Boot the root in systemd-nspawn", 0.0)
-        with nspawn.booted(root, console=console) as container:
+        with nspawn.booted(root, console=console, mask=_NOT_NOW) as container:
             print(f"booted in {time.monotonic() - began:.1f} s", flush=True)
             ansible.play(
                 ansible.Playbook(
@@ -51,7 +55,7 @@ def bake(ctx: StepContext) -> None:
                     playbook.work,
                 ),
                 ctx.progress,
-                counting.result(),
+                ansible.count_tasks(playbook.file),
             )
             ctx.progress("Stop everything in good order", 1.0)
             stopping = time.monotonic()

@@ -69,7 +69,7 @@ def gate(ctx: StepContext) -> None:
     rules = Rules.of(ctx.step.settings["deployer"])
     copy = ctx.work / "copy"
     copy.mkdir()
-    console = ctx.work / "console.log"
+    console = ctx.log.with_suffix(".console.log")
     with trees.writable(results, copy, ctx.work) as root:
         _leave_out(root, rules)
         _seed(root, rules)
@@ -127,7 +127,7 @@ def _seed(root: Path, rules: Rules) -> None:
     interface = {
         "dhcp4": False,
         "addresses": [f"{network['address']}/{network['prefix']}"],
-        "routes": [{"to": "default", "via": network["gateway"]}],
+        "routes": [{"to": "0.0.0.0/0", "via": network["gateway"]}],
     }
     files: dict[str, Any] = {
         "meta-data": {"instance-id": "aio-gate", "local-hostname": "aio"},

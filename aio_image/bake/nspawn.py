@@ -10,6 +10,7 @@ in systemd's docs/ENVIRONMENT.md.) There is no network inside except what the ca
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -32,6 +33,8 @@ _HIERARCHY = "/sys/fs/cgroup"
 _GROUP_PREFIX = "aio-image."
 _GROUP_STALE_SECONDS = 600
 _PEER = "aio-peer"
+# systemd draws one such line a second for a job that takes long.
+_SPINNER = re.compile(r"\[[ *]+\] ")
 
 # $0 is the control group's name, the rest is nspawn's command line.
 _START = f"""
@@ -115,9 +118,10 @@ def booted(
     *,
     console: Path,
     target: str = "basic.target",
+    mask: Sequence[str] = (),
     hostname: str = "aio",
     cable: Cable | None = None,
-    start_seconds: float = 120,
+    start_seconds: float = 90,
     stop_seconds: float = 120,
     wait: bool = True,
     orderly: bool = True,
@@ -125,6 +129,7 @@ def booted(
 ) -> Iterator[Container]:
     """Boot ``root`` up to systemd's ``target`` ("": its default); end it when the block ends.
 
+    Units in ``mask`` do not start in this boot.
     ``console`` gets what init says. Without ``cable`` there is no network inside but loopback.
     ``wait`` holds back until systemd has finished starting. With ``orderly`` it is shut down at the
     end, ``stop_first`` first, unless the block raises: then, and without, it is killed.
@@ -133,7 +138,9 @@ def booted(
     """
     _sweep_groups()
     group = _GROUP_PREFIX + secrets.token_hex(6)
-    child = _spawn(root, console, target, hostname, group, cabled=cable is not None)
+    words = [f"systemd.unit={target}"] if target else []
+    words += [f"systemd.mask={unit}" for unit in mask]
+    child = _spawn(root, console, words, hostname, group, cabled=cable is not None)
     done = False
     try:
         leader = _wait_for_leader(child, console, start_seconds)
@@ -155,7 +162,13 @@ def booted(
 
 
 def _spawn(
-    root: Path, console: Path, target: str, hostname: str, group: str, *, cabled: bool
+    root: Path,
+    console: Path,
+    words: Sequence[str],
+    hostname: str,
+    group: str,
+    *,
+    cabled: bool,
 ) -> subprocess.Popen[bytes]:
     nspawn = [
         "systemd-nspawn", "--quiet", "--directory", str(root), "--boot",
@@ -163,7 +176,7 @@ def _spawn(
         "--link-journal=no", "--console=read-only",
         "--machine=aio", f"--hostname={hostname}", "--private-network",
         "--setenv=TERM=dumb",
-        *([f"systemd.unit={target}"] if target else []), "systemd.show_status=yes",
+        "systemd.show_status=yes", *words,
         # Packages' own units (open-iscsi) pull the network's wait into sysinit: with none to
         # come, it would wait for ever.
         *([] if cabled else ["systemd.mask=systemd-networkd-wait-online.service"]),
@@ -250,11 +263,13 @@ def _wait_for_systemd(
 
 
 def _not_started(reason: str, console: Path) -> BuildError:
-    said = console.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = tail(console, 400)
+    said = [line for line in lines if not _SPINNER.match(line)]
+    waiting = [line for line in lines if _SPINNER.match(line)]
     return BuildError(
         f"the image's root does not boot in systemd-nspawn: {reason}",
         hint=f"what it said on its console: {console}",
-        details=[line for line in said[-20:] if line.strip()],
+        details=[line for line in (*said[-20:], *waiting[-1:]) if line.strip()],
         log=console,
     )
 

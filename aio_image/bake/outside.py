@@ -17,7 +17,7 @@ import requests
 
 
 def token(url: str, password: str, authority: str) -> dict[str, Any]:
-    """Raises requests.RequestException when none answers over TLS that ``authority`` vouches for."""
+    """What came back; requests.RequestException without TLS that ``authority`` vouches for."""
     user = {"name": "admin", "domain": {"id": "default"}, "password": password}
     body = {
         "auth": {
