@@ -1,0 +1,176 @@
+"""Addresses, scrubbing, the database's statements, the backing file of cinder's volumes."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import subprocess
+from pathlib import Path
+
+import bcrypt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aio_image.appliance import addresses, database, scrub, storage, user_secrets
+from aio_image.appliance.config import Config
+from aio_image.appliance.layout import Layout
+from aio_image.appliance.ledger import Ledger, Secret
+from aio_image.appliance.problems import ApplianceProblem
+
+ROUTES = """\
+Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
+ens4	00000000	0101A8C0	0003	0	0	200	00000000	0	0	0
+ens3	00000000	0100A8C0	0003	0	0	100	00000000	0	0	0
+ens3	0000A8C0	00000000	0001	0	0	100	00FFFFFF	0	0	0
+"""
+ROUTES6 = (
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+    "fe800000000000000000000000000001 00000400 00000001 00000000 00450003     ens5\n"
+)
+
+
+def proc(tmp_path: Path, route: str = "", route6: str = "", inet6: str = "") -> Path:
+    (tmp_path / "net").mkdir()
+    for name, text in (("route", route), ("ipv6_route", route6), ("if_inet6", inet6)):
+        (tmp_path / "net" / name).write_text(text)
+    return tmp_path
+
+
+def test_the_default_route_with_the_lowest_metric(tmp_path: Path) -> None:
+    assert addresses.default_interface(proc(tmp_path, ROUTES, ROUTES6)) == "ens3"
+
+
+def test_the_default_route_of_ipv6_where_there_is_no_other(tmp_path: Path) -> None:
+    assert addresses.default_interface(proc(tmp_path, ROUTES.splitlines()[0], ROUTES6)) == "ens5"
+
+
+def test_no_default_route(tmp_path: Path) -> None:
+    assert addresses.default_interface(proc(tmp_path)) is None
+    assert addresses.default_interface(tmp_path / "absent") is None
+
+
+def test_the_address_asked_for_wins() -> None:
+    found = addresses.find(Config(public_address="203.0.113.5", fqdn="cloud.example.org"))
+    assert (found.address, found.host, found.warning) == ("203.0.113.5", "cloud.example.org", "")
+
+
+def test_an_interface_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ApplianceProblem) as caught:
+        addresses.find(Config(public_interface="nosuch0"))
+    assert "nosuch0" in caught.value.message
+    assert "interfaces with an address" in caught.value.hint
+
+
+def test_ipv6_addresses_of_global_scope_count(tmp_path: Path) -> None:
+    inet6 = (
+        "20010db8000000000000000000000001 02 40 00 80     ens9\n"
+        "fe800000000000000000000000000001 02 40 20 80     ens9\n"
+    )
+    found = addresses.interface_addresses(proc(tmp_path, inet6=inet6))
+    assert found["ens9"] == ["2001:db8::1"]
+
+
+def test_a_host_in_a_url() -> None:
+    assert addresses.PublicHost("2001:db8::1", "2001:db8::1", ()).in_url == "[2001:db8::1]"
+
+
+@settings(deadline=None)
+@given(
+    value=st.from_regex(r"[A-Za-z0-9._~-]{8,72}", fullmatch=True),
+    before=st.binary(max_size=10),
+    after=st.binary(max_size=10),
+)
+def test_base64_of_a_secret_is_found_wherever_it_stands(
+    value: str, before: bytes, after: bytes
+) -> None:
+    encoded = base64.b64encode(before + value.encode() + after)
+    assert any(spelling in encoded for spelling in scrub.spellings(value)[1:])
+    assert all(len(spelling) >= 9 for spelling in scrub.spellings(value)[1:])
+
+
+def test_every_copy_of_a_chosen_secret_is_overwritten(image: Layout) -> None:
+    secret = "chosen.by-hand~1"
+    folder = image.at("/var/lib/cloud/instances/iid")
+    folder.mkdir(parents=True)
+    pickled = folder / "obj.pkl"
+    pickled.write_bytes(pickle.dumps({"raw": f"a {secret} b".encode(), "n": 1}))
+    (folder / "user-data.txt").write_text(f"x: {secret}")
+    encoded = base64.b64encode(f"password: {secret}\n".encode())
+    (folder / "cloud-config.txt").write_bytes(b"content: " + encoded)
+    image.at("/var/lib/cloud/instance").symlink_to(folder)
+    (folder / "elsewhere").symlink_to("/etc/passwd")
+    assert scrub.scrub_copies(image, [secret]) == 3
+    assert pickle.loads(pickled.read_bytes()) == {"raw": b"a " + b"x" * 16 + b" b", "n": 1}
+    assert (folder / "user-data.txt").read_text() == "x: " + "x" * 16
+    again = base64.b64decode((folder / "cloud-config.txt").read_bytes()[9:])
+    assert secret.encode()[2:-2] not in again
+    assert scrub.scrub_copies(image, [secret]) == 0
+
+
+def test_what_mariadb_calls_a_password() -> None:
+    # SELECT PASSWORD('password') of MariaDB 11.8
+    assert database.mariadb_hash("password") == "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
+
+
+def test_what_keystone_calls_a_password() -> None:
+    drawn, chosen = "a" * 40, "short-one"
+    for password, rounds in ((drawn, b"$2b$04$"), (chosen, b"$2b$12$")):
+        made = database.keystone_hash(password).encode()
+        assert made.startswith(rounds)
+        assert bcrypt.checkpw(password.encode(), made)
+
+
+def test_nothing_of_a_ledger_can_end_a_string_in_sql() -> None:
+    secret = Secret("x", 40, (), ("a'b@localhost",), ())
+    with pytest.raises(ApplianceProblem, match="cannot be written"):
+        database.statements(Ledger("0", {"x": secret}, "h"), {"x": "v" * 8}, "h")
+
+
+def test_owner_s_own_secrets_are_kept_and_what_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "user_secrets.yml"
+    ledger = Ledger("0", {"a": Secret("a", 40, (), (), ()), "b": Secret("b", 32, (), (), ())}, "h")
+    path.write_text("a: 1234567890\nheat_service_password: other\n")
+    values = user_secrets.settle(path, ledger, {})
+    assert (values["a"], values["heat_service_password"]) == ("1234567890", "other")
+    assert len(values["b"]) == 32
+    assert user_secrets.settle(path, ledger, {}) == values
+    path.write_text("a: 'with blanks in it'\n")
+    with pytest.raises(ApplianceProblem) as caught:
+        user_secrets.settle(path, ledger, {})
+    assert "with blanks" not in str(caught.value.details)
+
+
+@pytest.mark.parametrize(("free", "size"), [(0, 2), (3, 2), (9, 4), (41, 20)])
+def test_cinder_gets_half_of_the_free_disk(free: int, size: int) -> None:
+    gib = 1024**3
+    assert storage.backing_size(free * gib) == size * gib
+
+
+def test_a_physical_volume_is_known_by_its_label(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(4096))
+    assert not storage.has_physical_volume(disk)
+    disk.write_bytes(bytes(512) + b"LABELONE" + bytes(4096))
+    assert storage.has_physical_volume(disk)
+
+
+def test_the_appliance_needs_nothing_but_python_and_yaml() -> None:
+    """In the image there is no ``aio_image``: the package has to work under its other name."""
+    folder = Path(storage.__file__).parent
+    program = (
+        "import importlib.util, sys, pathlib\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "spec = importlib.util.spec_from_file_location('aio_appliance', folder / '__init__.py',"
+        " submodule_search_locations=[str(folder)])\n"
+        "sys.modules['aio_appliance'] = importlib.util.module_from_spec(spec)\n"
+        "for path in folder.glob('*.py'):\n"
+        "    importlib.import_module('aio_appliance.' + path.stem)\n"
+        "print(sorted(n for n in sys.modules if n.split('.')[0] in ('aio_image', 'pydantic')))\n"
+    )
+    done = subprocess.run(
+        ["/usr/bin/env", "python3", "-c", program, folder],
+        cwd="/", env={"PATH": str(Path(__import__("sys").executable).parent)},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"
