@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from aio_image.doctor.checks import require
+from aio_image.doctor.model import BUILD
 from aio_image.execution.context import StepCode
 from aio_image.execution.reasons import disk_full
 from aio_image.execution.runner import Runner, load_codes
@@ -31,10 +33,13 @@ def build(
     From the main thread only: SIGINT, SIGTERM and SIGHUP stop the build in good order, and
     Cancelled is raised. Whatever is raised, no mount, loop device, process or scratch of this
     build is left; after SIGKILL the next call frees it, and says so by a Notice. ``start``,
-    ``targets`` and ``keep_failed``: see Runner. ``codes`` are the table's own by default.
+    ``targets`` and ``keep_failed``: see Runner. ``codes`` are the table's own by default; then
+    the host is first checked for what those need.
     """
     with stopped_by_signals(Cancel()) as cancel:
         reap_leftovers(home, events)
+        if codes is None:
+            require(home, BUILD, events)
         try:
             with runs.claimed(home, plan.profile) as this:
                 runner = Runner(

@@ -2,10 +2,8 @@
 
 One JSON object a line, ``{"kind": ..., facts}``, only ever appended. The file is named by the
 environment variable ``AIO_IMAGE_JOURNAL``, because some of those things are made by other
-processes (disk-image-create's plugins); without the variable nothing is recorded. Kinds:
-
-- ``loop``: a loop device (``host.loops``), with ``device``, ``backing``, ``inode``, ``number``;
-- ``domain``: a libvirt guest that ends with the run, with ``uri`` and ``uuid``.
+processes (disk-image-create's plugins); without the variable nothing is recorded. One kind so
+far: ``loop``, a loop device (``host.loops``), with ``device``, ``backing``, ``inode``, ``number``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Freeing what a run left: processes, guests, mounts, loop devices, partition nodes, scratch.
+"""Freeing what a run left: processes, mounts, loop devices, partition nodes, scratch.
 
 A run frees its own at its end, and at every start the leftovers of runs that were killed.
 The order matters: what uses a thing goes before the thing.
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from aio_image.errors import HostError
 from aio_image.host import journal, loops, mounts, runs
-from aio_image.host.process import run
 from aio_image.paths import Home
 
 _KILL_SECONDS = 15.0
@@ -27,7 +26,6 @@ class Freed:
     """How much of each was freed; ``troubles`` are one line each, for what could not be."""
 
     processes: int = 0
-    guests: int = 0
     mounts: int = 0
     loops: int = 0
     scratch: int = 0
@@ -36,7 +34,6 @@ class Freed:
     def __str__(self) -> str:
         counts = {
             "process": self.processes,
-            "guest": self.guests,
             "mount": self.mounts,
             "loop device": self.loops,
         }
@@ -86,8 +83,7 @@ def free(folder: Path, name: str, boot: str) -> Freed:
     """
     freed = Freed()
     if boot in (runs.boot_id(), ""):
-        freed.processes = _end_processes(name)
-        freed.guests = _end_guests(folder / runs.JOURNAL, freed.troubles)
+        freed.processes = _end_processes(folder, name)
         devices = _loops_of(folder)
         freed.mounts = _unmount(folder, devices, freed.troubles)
         for loop in devices:
@@ -100,15 +96,23 @@ def free(folder: Path, name: str, boot: str) -> Freed:
     return freed
 
 
-def marked_processes(name: str) -> list[int]:
-    """The processes that carry the mark of run ``name``, without this one and those it is in."""
+def processes_of(folder: Path, name: str) -> list[int]:
+    """The processes of run ``name``, without this one and its ancestors.
+
+    They carry the run's mark in their environment. libvirt starts QEMU with one of its own: that
+    is known by its disks, which are in the run's ``folder``.
+    """
     mark = f"{runs.MARK}={name}".encode()
+    disks = os.fsencode(f"{folder.resolve()}/")
     mine = _ancestry()
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark in path.read_bytes().split(b"\0") and int(path.parent.name) not in mine:
-                found.append(int(path.parent.name))
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            guest = b"qemu-system" in words[0] and any(disks in word for word in words[1:])
+            marked = mark in (path / "environ").read_bytes().split(b"\0")
+            if (guest or marked) and int(path.name) not in mine:
+                found.append(int(path.name))
     return found
 
 
@@ -123,31 +127,17 @@ def _ancestry() -> set[int]:
     return found
 
 
-def _end_processes(name: str) -> int:
+def _end_processes(folder: Path, name: str) -> int:
     ended: set[int] = set()
     end = time.monotonic() + _KILL_SECONDS
     # Again until none is found: a killed shell's last child may just have been started.
-    while (alive := marked_processes(name)) and time.monotonic() < end:
+    while (alive := processes_of(folder, name)) and time.monotonic() < end:
         for pid in alive:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         ended.update(alive)
         time.sleep(0.05)
     return len(ended)
-
-
-def _end_guests(entries: Path, troubles: list[str]) -> int:
-    ended = 0
-    for entry in journal.entries(entries, "domain"):
-        uri, uuid = entry["uri"], entry["uuid"]
-        with _noted(troubles):
-            virsh = ["virsh", "--connect", uri]
-            if uuid not in run([*virsh, "list", "--all", "--uuid"]).output.split():
-                continue
-            run([*virsh, "destroy", uuid], check=False)
-            run([*virsh, "undefine", "--nvram", uuid], check=False)
-            ended += 1
-    return ended
 
 
 def _loops_of(folder: Path) -> list[loops.Loop]:

@@ -1,0 +1,132 @@
+"""What the kernel lets us do: be root, loop devices, partitions, overlays, namespaces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from aio_image.doctor.model import (
+    BUILD,
+    Finding,
+    Host,
+    HostCheck,
+    failed,
+    ok,
+    skipped,
+    warning,
+)
+from aio_image.errors import HostError
+from aio_image.host import loops, runs
+from aio_image.host.namespace import run_private
+from aio_image.host.process import run
+from aio_image.host.trees import overlay_works
+
+_CONTAINER = "in a container: run it privileged, with the host's /dev"
+_AS_ROOT = "needs root: sudo aio-image doctor"
+_MIB = 1 << 20
+
+
+def kernel_checks() -> tuple[HostCheck, ...]:
+    build = frozenset({BUILD})
+    return (
+        HostCheck("root", root, build),
+        HostCheck("namespaces", namespaces, build),
+        HostCheck("loop devices", loop_devices, build),
+        HostCheck("overlayfs", overlayfs, build),
+        HostCheck("control groups", control_groups, build),
+        HostCheck("device-mapper, nbd, vfat", not_needed),
+    )
+
+
+def root(_host: Host) -> Finding:
+    if os.geteuid() == 0:
+        return ok("root")
+    if shutil.which("sudo"):
+        return ok("not root: builds start themselves again through sudo")
+    return failed("not root, and there is no sudo", "builds need root: become root, or get sudo")
+
+
+def namespaces(host: Host) -> Finding:
+    if os.geteuid() != 0:
+        return skipped(_AS_ROOT)
+    with host.scratch() as folder:
+        log = folder / "log"
+        script = 'test $$ = 1 && mount -t tmpfs none "$0"'
+        status = run_private(["sh", "-c", script, folder], log=log, timeout=20)
+        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if status != 0:
+        return failed(said[-1] if said else f"unshare exits with {status}", _CONTAINER)
+    return ok("private mount and pid namespaces")
+
+
+def loop_devices(host: Host) -> Finding:
+    """Bind one to a disk with a partition: the real thing, as an image is made."""
+    if not Path("/dev/loop-control").exists():
+        return failed("there is no /dev/loop-control", f"modprobe loop; {_CONTAINER}")
+    if os.geteuid() != 0:
+        return skipped(_AS_ROOT)
+    if not host.thorough:
+        return ok("/dev/loop-control")
+    with host.scratch() as folder, runs.claimed(host.home, "doctor"):
+        image = folder / "disk.raw"
+        with image.open("wb") as file:
+            file.truncate(8 * _MIB)
+        run(["sgdisk", "--new=1:0:+1M", "--new=2:0:0", image])
+        loop = loops.attach(image)
+        try:
+            run(["losetup", "--set-capacity", loop.device], check=False)
+            by_itself = bool(loops.partitions(loop.device))
+            nodes = loops.add_partitions(loop.device)
+        finally:
+            loops.detach(loop)
+    if len(nodes) != 2:
+        return failed(
+            f"{loop.device} shows {len(nodes)} of 2 partitions", "the kernel lacks BLKPG ioctls"
+        )
+    how = "the kernel reads partition tables" if by_itself else "partitions by partx"
+    return ok(f"{loop.device} works; {how}")
+
+
+def overlayfs(host: Host) -> Finding:
+    if os.geteuid() != 0:
+        return skipped(_AS_ROOT)
+    if overlay_works(host.home.work):
+        return ok(f"works in {host.home.root}")
+    return warning(
+        f"does not work in {host.home.root}: steps copy the whole tree, which takes longer and "
+        "more disk",
+        "modprobe overlay, or set AIO_IMAGE_HOME to a folder on ext4, xfs or btrfs",
+    )
+
+
+def control_groups(_host: Host) -> Finding:
+    """systemd-nspawn boots the image's own systemd, which wants the unified hierarchy."""
+    kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
+    if "cgroup2" not in kinds:
+        return failed("the kernel has no cgroup2", "Linux 5.10 or later, built with CONFIG_CGROUPS")
+    mounted = {
+        line.split()[1]: line.split()[2]
+        for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+        if line.split()[2] in ("cgroup", "cgroup2")
+    }
+    if mounted.get("/sys/fs/cgroup") == "cgroup2":
+        return ok("unified")
+    return ok("hybrid: containers get the unified hierarchy" if mounted else "none mounted")
+
+
+def not_needed(_host: Host) -> Finding:
+    """Only told because others' tools need them: nobody should load a module for us."""
+    kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
+    have = {
+        "device-mapper": "device-mapper" in Path("/proc/misc").read_text(encoding="ascii"),
+        "nbd": Path("/dev/nbd0").exists(),
+        "vfat": "vfat" in kinds,
+    }
+    there = ", ".join(name for name, found in have.items() if found)
+    return ok(f"not needed; here: {there or 'none'}")
+
+
+def probe_error(error: HostError) -> Finding:
+    """A check that could not even be made."""
+    return failed(error.message, error.hint or _CONTAINER)

@@ -1,0 +1,69 @@
+"""What a check of the host is, and what it finds."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aio_image.paths import Home
+
+BUILD: Literal["build"] = "build"
+BOOT: Literal["boot"] = "boot"
+Purpose = Literal["build", "boot"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``outcome`` is ok, warning, failed or skipped; ``hint`` says how to mend it."""
+
+    outcome: str
+    detail: str
+    hint: str = ""
+
+
+def ok(detail: str) -> Finding:
+    return Finding("ok", detail)
+
+
+def warning(detail: str, hint: str) -> Finding:
+    return Finding("warning", detail, hint)
+
+
+def failed(detail: str, hint: str) -> Finding:
+    return Finding("failed", detail, hint)
+
+
+def skipped(detail: str) -> Finding:
+    return Finding("skipped", detail)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a check may look at. ``thorough``: somebody asked for a check-up and has the time."""
+
+    home: Home
+    thorough: bool
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for experiments where builds work; HostError where none can be made."""
+        self.home.work.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".doctor-", dir=self.home.work))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class HostCheck:
+    """``purposes``: what cannot be done where it fails; empty for what is only good to know."""
+
+    name: str
+    probe: Callable[[Host], Finding]
+    purposes: frozenset[Purpose] = frozenset()

@@ -1,0 +1,80 @@
+"""Memory, disk and the mirror: what builds and boots use up and where packages come from."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from aio_image.doctor.model import BOOT, BUILD, Finding, Host, HostCheck, failed, ok, warning
+from aio_image.errors import MirrorError
+
+_GB = 1e9
+# A tree of 2 GB, what the bake and the image add, and one more generation beside it.
+_DISK_LEAST = 6 * _GB
+_DISK_GOOD = 15 * _GB
+# The bake runs every service once; the appliance under test has 6 GiB (profiles/base.yaml).
+_BUILD_LEAST, _BUILD_GOOD = 2 * _GB, 4 * _GB
+_BOOT_LEAST, _BOOT_GOOD = 4.5 * _GB, 7 * _GB
+_RELEASE = "trixie"
+
+
+def room_checks() -> tuple[HostCheck, ...]:
+    return (
+        HostCheck("memory for a build", build_memory, frozenset({BUILD})),
+        HostCheck("memory for an appliance", boot_memory, frozenset({BOOT})),
+        HostCheck("disk space", disk_space, frozenset({BUILD})),
+        HostCheck("Debian mirror", mirror),
+    )
+
+
+def build_memory(_host: Host) -> Finding:
+    return _memory(_BUILD_LEAST, _BUILD_GOOD, "the bake starts every service once")
+
+
+def boot_memory(_host: Host) -> Finding:
+    return _memory(_BOOT_LEAST, _BOOT_GOOD, "an appliance is given 6 GiB")
+
+
+def _memory(least: float, good: float, why: str) -> Finding:
+    available = available_memory()
+    told = f"{available / _GB:.1f} GB available; {why}"
+    hint = "close what you do not need, or add swap"
+    if available < least:
+        return failed(told, hint)
+    return ok(told) if available >= good else warning(told, hint)
+
+
+def available_memory() -> int:
+    """Bytes the kernel thinks programs can still have (proc(5): MemAvailable), and free swap."""
+    found = {}
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        name, _, rest = line.partition(":")
+        found[name] = int(rest.split()[0]) * 1024
+    return found["MemAvailable"] + found.get("SwapFree", 0)
+
+
+def disk_space(host: Host) -> Finding:
+    folder = host.home.root
+    while not folder.exists():
+        folder = folder.parent
+    about = os.statvfs(folder)
+    free = about.f_bavail * about.f_frsize
+    told = f"{free / _GB:.1f} GB free in {host.home.root}"
+    hint = "`aio-image clean` removes kept results; AIO_IMAGE_HOME names another folder"
+    if free < _DISK_LEAST:
+        return failed(f"{told}; a first build needs {_DISK_LEAST / _GB:.0f} GB", hint)
+    return ok(told) if free >= _DISK_GOOD else warning(told, hint)
+
+
+def mirror(_host: Host) -> Finding:
+    """The mirror a build would choose; a build asks for it only when it needs packages."""
+    # Imported here: everything else works without the libraries that reach mirrors.
+    from aio_image.sources.debian_mirror import choose_mirror  # noqa: PLC0415
+
+    began = time.monotonic()
+    try:
+        found = choose_mirror(_RELEASE)
+    except MirrorError as error:
+        return failed("; ".join([error.message, *error.details]), error.hint)
+    return ok(f"{found.uri} serves {_RELEASE} ({time.monotonic() - began:.1f} s)")

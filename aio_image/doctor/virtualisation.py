@@ -1,0 +1,95 @@
+"""Running guests: KVM for real, guests within guests, QEMU's known bug, libvirt."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from aio_image.doctor.model import BOOT, Finding, Host, HostCheck, failed, ok, skipped, warning
+from aio_image.errors import HostError
+from aio_image.host import kvm
+
+
+def virtualisation_checks() -> tuple[HostCheck, ...]:
+    boot = frozenset({BOOT})
+    return (
+        HostCheck("KVM", kvm_usable, boot),
+        HostCheck("nested virtualisation", nested),
+        HostCheck("QEMU without KVM", tcg_bug, boot),
+        # Not before every boot: of libvirt's embedded driver a process can open only one.
+        HostCheck("libvirt", libvirt_usable),
+    )
+
+
+def kvm_usable(host: Host) -> Finding:
+    """A guest really runs, or the reason why not: opening /dev/kvm proves nothing."""
+    found = kvm.accelerator(host.home, again=host.thorough)
+    if found.name == "kvm":
+        return ok("a guest runs")
+    return warning(
+        f"{found.reason}; guests run under TCG, five to ten times slower", _kvm_hint(found.reason)
+    )
+
+
+def _kvm_hint(reason: str) -> str:
+    if "may not open" in reason:
+        return "adduser $USER kvm, and log in again"
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    if "vmx" not in flags and "svm" not in flags:
+        return (
+            "this processor shows neither vmx nor svm: switch virtualisation on in the firmware "
+            "or, in a virtual machine, nested virtualisation on its host; nothing else can mend it"
+        )
+    if not kvm.KVM.exists():
+        return "modprobe kvm_intel or kvm_amd; in a container, pass /dev/kvm in"
+    return "`dmesg | grep kvm` may say why"
+
+
+def nested(host: Host) -> Finding:
+    """Whether instances inside an appliance can use KVM; they run without it, slower."""
+    if kvm.accelerator(host.home).name != "kvm":
+        return skipped("no KVM here: instances inside an appliance run under TCG")
+    setting = kvm.nested_setting()
+    if setting == "Y":
+        return ok("instances inside an appliance can use KVM")
+    return warning(
+        f"nested={setting or 'unknown'}: instances inside an appliance run under TCG",
+        "echo 'options kvm_intel nested=1' > /etc/modprobe.d/kvm.conf (kvm_amd on AMD), reboot",
+    )
+
+
+def tcg_bug(host: Host) -> Finding:
+    version = kvm.qemu_version()
+    if version is None:
+        return skipped("there is no QEMU")
+    have, need = ".".join(map(str, version)), ".".join(map(str, kvm.TCG_GOOD_SINCE))
+    if version >= kvm.TCG_GOOD_SINCE:
+        return ok(f"QEMU {have} runs Debian 13's kernel")
+    told = f"QEMU {have} stops Debian 13's kernel in cmpxchg16b; {need} or later does not"
+    hint = (
+        "Debian 12 has QEMU 10 in its backports: apt install -t bookworm-backports "
+        "qemu-system-x86 qemu-utils (`make setup` does it)"
+    )
+    if kvm.accelerator(host.home).name == "kvm":
+        return warning(f"{told}; harmless as long as KVM works", hint)
+    return failed(told, hint)
+
+
+def libvirt_usable(host: Host) -> Finding:
+    """Open the connection a boot would use."""
+    try:
+        # Imported here: a host without libvirt's library must be able to hear so.
+        from aio_image.boot.hypervisor import connected, forget  # noqa: PLC0415
+    except ImportError as error:
+        return failed(str(error), "install the project into this Python: `make setup`")
+    try:
+        with host.scratch() as folder:
+            with connected(None, folder) as connection:
+                numbers = connection.handle.getLibVersion()
+                name = connection.uri.partition("?")[0]
+            forget(connection)
+    except HostError as error:
+        who = "" if os.geteuid() == 0 else " (as this user)"
+        return failed(f"{error.message}{who}", error.hint)
+    version = f"{numbers // 1000000}.{numbers // 1000 % 1000}.{numbers % 1000}"
+    return ok(f"libvirt {version} by {name}")
