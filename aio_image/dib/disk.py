@@ -29,9 +29,7 @@ def block_device_config(size: int, label: str, filesystem: str, source: Path) ->
     file system: a copy into the mounted file system would write everything twice through the
     loop device, and fragment it. The names image0 and mkfs_root are DIB's own.
     """
-    options = (
-        f"-i {_BYTES_PER_INODE} -J size={_JOURNAL_MIB} -m 1 -O {_WITHOUT} -d {source}"
-    )
+    options = f"-i {_BYTES_PER_INODE} -J size={_JOURNAL_MIB} -m 1 -O {_WITHOUT} -d {source}"
     disk: list[dict[str, dict[str, Any]]] = [
         # As a text: DIB reads sizes with their units only.
         {"local_loop": {"name": "image0", "size": f"{size // _MIB}MiB"}},

@@ -20,7 +20,13 @@ from aio_image.sources.debian_mirror import (
     image_sources,
 )
 
-_ELEMENTS = ("aio-root", "aio-system-network", "aio-system-boot", "aio-system-tiny", "aio-root-tree")
+_ELEMENTS = (
+    "aio-root",
+    "aio-system-network",
+    "aio-system-boot",
+    "aio-system-tiny",
+    "aio-root-tree",
+)
 _COMPONENTS = ("main",)
 
 
@@ -98,5 +104,3 @@ def _inputs(ctx: StepContext, mirror: DebianMirror, settings: Any) -> dict[str, 
         "AIO_ARCHIVES": str(archives),
         "AIO_MOUNT_MIRROR": "1" if mirror.is_local else "0",
     }
-
-

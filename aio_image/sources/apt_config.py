@@ -26,7 +26,7 @@ class AptConfig:
         return "".join(f'{name} "{value}";\n' for name, value in self.options if value)
 
     def proxies(self, uri: str) -> dict[str, str]:
-        """Proxies by scheme for ``uri``, as requests wants them; empty: whatever the environment says.
+        """Proxies by scheme for ``uri``, as requests wants them; empty: the environment decides.
 
         apt asks for ``Acquire::<scheme>::Proxy::<host>`` first, where DIRECT means none
         (apt-transport-http(1)); https falls back to the http setting.
@@ -34,7 +34,8 @@ class AptConfig:
         parts = urlsplit(uri)
         known = {name.lower(): value for name, value in self.options}
         for scheme in dict.fromkeys((parts.scheme, "http")):
-            for name in (f"acquire::{scheme}::proxy::{parts.hostname}", f"acquire::{scheme}::proxy"):
+            every = f"acquire::{scheme}::proxy"
+            for name in (f"{every}::{parts.hostname}", every):
                 value = known.get(name, "")
                 if value.upper() == "DIRECT":
                     return {"http": "", "https": ""}

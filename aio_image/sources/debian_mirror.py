@@ -112,10 +112,8 @@ def choose_mirror(
         suites = [release]
         if not _problem(source.uri, f"{release}-updates", components, architecture, config):
             suites.append(f"{release}-updates")
-        main = Archive(
-            source.uri, tuple(suites), tuple(components), _trust(source), source.origin
-        )
-        security = _security(release, main, sources, components, architecture, config)
+        main = Archive(source.uri, tuple(suites), tuple(components), _trust(source), source.origin)
+        security = _security(release, main, sources, architecture=architecture, config=config)
         return DebianMirror((main, *security), config)
     if not candidates:
         tried.append(f"no Debian archive in {etc_apt}/sources.list or sources.list.d")
@@ -146,20 +144,19 @@ def _security(
     release: str,
     main: Archive,
     sources: Sequence[AptSource],
-    components: Sequence[str],
+    *,
     architecture: str,
     config: AptConfig,
 ) -> Iterator[Archive]:
-    """The security archive: the host's, else the one beside the mirror; none where neither serves."""
+    """The security archive: the host's, else the one beside the mirror; none if neither serves."""
     suite = f"{release}-security"
     beside = AptSource(f"{main.uri}-security", suite, (), main.signed_by, main.origin)
     listed = [s for s in _expanded(sources, config) if _is_security(s)]
     # A mirror named by the profile is meant to be the only one.
     by_profile = main.origin.startswith("the profile")
     for source in [beside] if by_profile else [*listed, beside]:
-        if not _problem(source.uri, suite, components, architecture, config):
-            trust = _trust(source)
-            yield Archive(source.uri, (suite,), tuple(components), trust, source.origin)
+        if not _problem(source.uri, suite, main.components, architecture, config):
+            yield Archive(source.uri, (suite,), main.components, _trust(source), source.origin)
             return
 
 

@@ -99,8 +99,8 @@ def _mtools(words: list[str]) -> None:
     environment = {"PATH": _PATH, "MTOOLS_SKIP_CHECK": "1"}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
-        raise BlockDeviceSetupException(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
-
+        said = (done.stderr or done.stdout).strip()
+        raise BlockDeviceSetupException(f"{' '.join(words)}: {said}")
 
 
 def _size(device: str) -> int:
@@ -109,7 +109,10 @@ def _size(device: str) -> int:
 
 
 class AioEsp(PluginBase):  # type: ignore[misc]
-    """Entry point ``aio_esp``: ``name``, ``base``, ``after``, ``label``, ``mount_point``, ``serial``."""
+    """Entry point ``aio_esp``: ``name``, ``base``, ``after``, ``label``, ``mount_point``.
+
+    Optional: ``serial``, the volume's serial number, 8 hex digits.
+    """
 
     def __init__(self, config: dict[str, Any], defaults: dict[str, Any], state: Any) -> None:
         super().__init__()

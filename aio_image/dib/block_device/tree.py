@@ -3,8 +3,7 @@
 DIB ends every run by copying the root to a block device. Its older interface lets a hook in
 block-device.d provide that device; this provides a folder instead, to which the finished root is
 renamed, not copied. Bound to the place where DIB mounts the device, it lets the later phases
-(pre-finalise, finalise, cleanup) work on it as usual. Run by elements/aio-root-tree as
-``python -m aio_image.dib.block_device.tree BUILD_DIR TREE``.
+(pre-finalise, finalise, cleanup) work on it as usual. Run by elements/aio-root-tree.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class TreeNode(NodeBase):  # type: ignore[misc]
 
 
 def take_out(build: Path, tree: Path) -> None:
-    """Rename DIB's finished root to ``tree`` (same file system) and bind it to DIB's mount point."""
+    """Rename DIB's root to ``tree`` (on the same file system) and bind it to DIB's mount point."""
     built, mounted = build / "built", build / "mnt"
     built.rename(tree)
     mounted.mkdir()
@@ -57,13 +56,7 @@ def take_out(build: Path, tree: Path) -> None:
 
 
 def main() -> None:
-    # Pickled under its real name, not as __main__.TreeNode, which DIB could not load.
-    from aio_image.dib.block_device import tree  # noqa: PLC0415
-
-    build, target = (Path(word) for word in sys.argv[1:3])
-    tree.take_out(build, target)
-    print(f"IMAGE_BLOCK_DEVICE={target}")
-
-
-if __name__ == "__main__":
-    main()
+    """For the hook: arguments BUILD_DIR and TREE; prints what disk-image-create reads."""
+    build, tree = (Path(word) for word in sys.argv[1:3])
+    take_out(build, tree)
+    print(f"IMAGE_BLOCK_DEVICE={tree}")
