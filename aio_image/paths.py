@@ -56,6 +56,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def failed(self) -> Path:
+        """What failed steps were working on, kept on request (--keep-failed)."""
+        return self.root / "failed"
+
+    @property
     def locks(self) -> Path:
         return self.root / "locks"
 

@@ -33,7 +33,7 @@ def keep_failed(home: Home, ctx: StepContext) -> str:
     tree, where there is one.
     """
     scratch = ctx.output.parent
-    folder = home.root / "failed" / f"{ctx.log.parent.name}-{ctx.step.name}"
+    folder = home.failed / f"{ctx.log.parent.name}-{ctx.step.name}"
     if mounts.mounts_below(scratch):
         return f"not kept: something is still mounted in {scratch}"
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -94,6 +94,9 @@ def add_partitions(device: str) -> tuple[str, ...]:
 
 def drop_partitions(device: str) -> None:
     """Remove the partition nodes of ``device``; none is left when this returns."""
+    if any(Path("/sys/block", Path(device).name, "holders").glob("dm-*")):
+        # Made by kpartx where the kernel takes no partitions from partx.
+        run(["kpartx", "-d", device], check=False)
     if not partitions(device):
         return
     run(["partx", "--delete", device], check=False)
