@@ -25,17 +25,7 @@ class Limits:
     request: float
     resource: float
 
-    def scaled(self, factor: float) -> Limits:
-        return Limits(
-            self.healthy * factor,
-            self.silent * factor,
-            self.request * factor,
-            self.resource * factor,
-        )
 
-
-# On real processors a first boot takes well under a minute; the rest is for slow disks.
-_KVM_LIMITS = Limits(healthy=300.0, silent=90.0, request=60.0, resource=120.0)
 # TCG runs such a guest about five to eight times slower, and build hosts are seldom idle.
 _TCG_FACTOR = 8.0
 
@@ -51,9 +41,15 @@ class Accelerator:
     def domain_type(self) -> str:
         return "kvm" if self.name == "kvm" else "qemu"
 
-    @property
-    def limits(self) -> Limits:
-        return _KVM_LIMITS if self.name == "kvm" else _KVM_LIMITS.scaled(_TCG_FACTOR)
+    def limits(self, healthy: float, check: float) -> Limits:
+        """Limits from those of a profile, which are for KVM: seconds to healthy and of a check."""
+        factor = 1.0 if self.name == "kvm" else _TCG_FACTOR
+        return Limits(
+            healthy=healthy * factor,
+            silent=max(healthy / 3, 60.0) * factor,
+            request=check * factor,
+            resource=2 * check * factor,
+        )
 
 
 def choose(home: Home, wanted: str = "auto") -> Accelerator:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aio_image.boot import accelerator, disks, hypervisor
@@ -23,8 +23,6 @@ from aio_image.host.runs import MARK
 from aio_image.paths import Home
 from aio_image.report.events import Events, StepFailed, StepFinished, StepProgress, StepStarted
 
-MEMORY = 6144
-
 
 @dataclass(frozen=True)
 class Machine:
@@ -32,15 +30,18 @@ class Machine:
 
     ``connect`` is a libvirt URI (None: the one that suits this host); ``network`` a libvirt
     network instead of forwarded ports. ``disk`` is a QCOW2 to keep between boots; without it
-    the disk is gone afterwards. ``time_limit`` replaces the accelerator's, in seconds.
+    the disk is gone afterwards. ``healthy`` and ``check`` are time limits in seconds where KVM
+    works (a profile's test.limits); ``time_limit`` is one to healthy for this very boot.
     ``restarts`` lets the guest reboot; where it may not, a reboot ends it.
     """
 
     image: Path
     guest_ports: tuple[int, ...]
+    memory: int
+    cpus: int
+    healthy: float
+    check: float
     firmware: str = "bios"
-    memory: int = MEMORY
-    cpus: int = field(default_factory=lambda: max(2, min(4, os.cpu_count() or 2)))
     accelerator: str = "auto"
     connect: str | None = None
     network: str | None = None
@@ -112,9 +113,9 @@ def booted(
     chosen = accelerator.choose(home, machine.accelerator)
     disks.image_format(machine.image)
     _check_memory(machine.memory)
-    limits = chosen.limits
+    limits = chosen.limits(machine.healthy, machine.check)
     if machine.time_limit is not None:
-        limits = limits.scaled(machine.time_limit / limits.healthy)
+        limits = replace(limits, healthy=machine.time_limit)
     with ExitStack() as stack:
         connection = stack.enter_context(hypervisor.connected(machine.connect, folder))
         # What is made from here on goes at the end, last made first.

@@ -12,10 +12,12 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 # An embedded driver logs to our stderr; what is wrong is raised, too. Read once, by the import.
 os.environ.setdefault("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null")
@@ -24,7 +26,9 @@ import libvirt
 
 from aio_image.errors import HostError
 
-Domain = libvirt.virDomain
+_LOOK = 0.5
+
+Domain: TypeAlias = libvirt.virDomain
 SYSTEM, SESSION = "qemu:///system", "qemu:///session"
 _EMBED = "qemu:///embed?root="
 _SYSTEM_SOCKETS = (
@@ -126,6 +130,15 @@ def stop(domain: Domain) -> None:
     """Switch the guest off as if by its plug. No error when it is gone already."""
     with suppress(libvirt.libvirtError):
         domain.destroy()
+
+
+def shut_down(domain: Domain, seconds: float) -> None:
+    """Ask the guest to power off, as by its button, and wait for at most ``seconds``."""
+    with suppress(libvirt.libvirtError):
+        domain.shutdown()
+    end = time.monotonic() + seconds
+    while running(domain) and time.monotonic() < end:
+        time.sleep(_LOOK)
 
 
 def leased_address(domain: Domain) -> str | None:

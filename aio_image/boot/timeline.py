@@ -50,9 +50,13 @@ class Timeline:
     def ordered(self) -> list[Moment]:
         return sorted(self.moments, key=lambda one: one.seconds)
 
+    def as_rows(self) -> list[dict[str, Any]]:
+        """The moments in order, in JSON types."""
+        return [asdict(one) for one in self.ordered()]
+
     def as_json(self) -> str:
         """A JSON list of moments, in order."""
-        return json.dumps([asdict(one) for one in self.ordered()], indent=1) + "\n"
+        return json.dumps(self.as_rows(), indent=1) + "\n"
 
     def as_text(self, kinds: Iterable[str] = ()) -> list[str]:
         """A line per moment (of ``kinds``, if any are given), with its seconds in front."""

@@ -34,7 +34,7 @@ _TAIL = 25
 
 
 class Watch:
-    """One boot. ``alive`` tells whether the guest still runs; ``powered_on`` is by time.monotonic."""
+    """One boot. ``alive`` tells whether the guest still runs; ``powered_on``: by time.monotonic."""
 
     def __init__(
         self,
@@ -123,7 +123,9 @@ class Watch:
 
     def _unit(self, line: UnitLine) -> None:
         if line.outcome == "up":
-            self.failed_units.pop(line.unit, None)
+            # Narrow terminals cut names, "Failed to start ..." sooner than "Started ...".
+            for known in [name for name in self.failed_units if _same(name, line.unit)]:
+                del self.failed_units[known]
             self.timeline.add(self.seconds, "unit", line.unit)
         else:
             self.failed_units.setdefault(line.unit, self.seconds)
@@ -162,3 +164,8 @@ class Watch:
             details=tail or ["console: (nothing)"],
             log=self._file.path,
         )
+
+
+def _same(one: str, other: str) -> bool:
+    stems = one.partition("…")[0], other.partition("…")[0]
+    return stems[0].startswith(stems[1]) or stems[1].startswith(stems[0])

@@ -1,0 +1,119 @@
+"""A trial: an image booted, its cloud checked, everything timed, nothing left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aio_image.boot import kept
+from aio_image.boot.appliance import Appliance, Machine, booted
+from aio_image.boot.offer import Offer
+from aio_image.boot.session import Session
+from aio_image.boot.timeline import Timeline
+from aio_image.errors import ApplianceError
+from aio_image.health.check import run_checks
+from aio_image.health.client import CheckFailed, Cloud
+from aio_image.health.cloud import checks_for
+from aio_image.health.status import fetch_status
+from aio_image.health.target import Target
+from aio_image.report.events import CheckFinished, Events
+
+
+@dataclass
+class Trial:
+    """What came out. ``error`` is why it never became healthy, None when it did."""
+
+    checks: list[CheckFinished] = field(default_factory=list)
+    timeline: Timeline = field(default_factory=Timeline)
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: ApplianceError | None = None
+
+
+def target_of(appliance: Appliance, offer: Offer, folder: Path) -> Target:
+    """The cloud of a booted appliance, as the checks see it."""
+    return Target(
+        address=appliance.address,
+        password=appliance.identity.password,
+        folder=folder,
+        expected=offer.expected,
+        ports=appliance.ports,
+        horizon=offer.horizon,
+        request=appliance.limits.request,
+        resource=appliance.limits.resource,
+    )
+
+
+def run_trial(
+    machine: Machine,
+    offer: Offer,
+    room: Session,
+    events: Events,
+    *,
+    keep: bool = False,
+) -> Trial:
+    """Boot ``machine``, wait, check. An unhealthy appliance is in the result, not raised.
+
+    Raises UsageError and HostError for what keeps it from being booted, and Cancelled.
+    """
+    trial = Trial()
+    begin = time.monotonic()
+    with booted(machine, room.home, room.folder, room.console, keep=keep) as appliance:
+        if keep:
+            kept.note(appliance, room.folder, machine.image)
+            trial.facts["kept"] = appliance.identity.name
+        watch = appliance.watch
+        trial.timeline = watch.timeline
+        trial.facts |= _facts(machine, appliance)
+        try:
+            appliance.until_healthy(events, room.cancel, f"Boot {machine.image.name}")
+        except ApplianceError as error:
+            trial.error = error
+            booting = CheckFinished("boot", "failed", watch.seconds, error.message, error.hint)
+        else:
+            seconds = watch.seconds
+            trial.facts["healthy_seconds"] = round(seconds, 1)
+            booting = CheckFinished(
+                "boot", "ok", seconds, f"healthy {seconds:.0f} s after power-on"
+            )
+        events.emit(booting)
+        trial.checks.append(booting)
+        if trial.error is None:
+            cloud = Cloud(target_of(appliance, offer, room.folder), room.cancel)
+            with suppress(CheckFailed):
+                trial.timeline.merge_status(fetch_status(cloud), watch.kernel_start)
+            checks_begin = watch.seconds
+            trial.checks += run_checks(checks_for(cloud.target), cloud, events)
+            watch.drain()
+            trial.checks.append(_units(watch.failed_units, events))
+            trial.timeline.add(checks_begin, "check", "first")
+            trial.timeline.add(watch.seconds, "check", "last")
+        trial.facts["seconds"] = round(time.monotonic() - begin, 1)
+    return trial
+
+
+def _units(failed: Mapping[str, float], events: Events) -> CheckFinished:
+    """No unit that systemd told of on the console stayed failed."""
+    if failed:
+        named = ", ".join(failed)
+        result = CheckFinished("units", "failed", 0.0, f"failed: {named}", "journalctl -b -u UNIT")
+    else:
+        result = CheckFinished("units", "ok", 0.0, "none failed")
+    events.emit(result)
+    return result
+
+
+def _facts(machine: Machine, appliance: Appliance) -> dict[str, Any]:
+    return {
+        "image": str(machine.image),
+        "firmware": machine.firmware,
+        "accelerator": appliance.accelerator.name,
+        "accelerator_reason": appliance.accelerator.reason,
+        "memory_mib": machine.memory,
+        "cpus": machine.cpus,
+        "address": appliance.forwards.address if appliance.forwards else machine.network,
+        "console": str(appliance.console),
+    }

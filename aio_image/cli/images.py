@@ -1,0 +1,164 @@
+"""What `test` and `run` share: an image with what its manifest says, and options to boot it by."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aio_image import deployers
+from aio_image.boot.accelerator import CHOICES
+from aio_image.boot.appliance import Machine
+from aio_image.boot.domain import FIRMWARE
+from aio_image.boot.offer import Offer, Size
+from aio_image.boot.ports import HTTP, HTTPS, SSH
+from aio_image.cli.options import DEFAULT_PROFILE
+from aio_image.errors import UsageError
+from aio_image.health.target import expected_of
+from aio_image.manifest.deliver import beside
+from aio_image.profile.load import load_profile
+
+_MIB = 1 << 20
+
+
+def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """IMAGE (which may be left out if ``optional``) and the options that say how to boot it."""
+    parser.add_argument(
+        "image",
+        type=Path,
+        metavar="IMAGE",
+        nargs="?" if optional else None,
+        help="the QCOW2 (never written to)",
+    )
+    group = parser.add_argument_group("how to boot it")
+    group.add_argument(
+        "--firmware",
+        choices=FIRMWARE,
+        default="bios",
+        help="bios, uefi, or secure: uefi with Secure Boot (default: %(default)s)",
+    )
+    group.add_argument(
+        "--memory", type=_mebibytes, metavar="MIB", help="memory in MiB (default: the profile's)"
+    )
+    group.add_argument("--cpus", type=_count, metavar="N", help="processors")
+    group.add_argument(
+        "--accelerator",
+        choices=CHOICES,
+        default="auto",
+        help="auto takes KVM where a guest really runs with it (default: %(default)s)",
+    )
+    group.add_argument(
+        "--network",
+        metavar="NAME",
+        help="a libvirt network (default: ports forwarded from a loopback address)",
+    )
+    group.add_argument(
+        "--connect", metavar="URI", help="libvirt's connection (default: what suits this host)"
+    )
+    group.add_argument("--ssh-key", type=Path, metavar="FILE", help="public key to let in by ssh")
+    group.add_argument(
+        "--time-limit",
+        type=_seconds,
+        metavar="SECONDS",
+        help="until healthy (default: the profile's, eight times that without KVM)",
+    )
+
+
+def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) -> Machine:
+    """The machine that ``args`` ask for, of ``size`` where they do not say."""
+    return Machine(
+        image=args.image,
+        guest_ports=offer.ports,
+        memory=args.memory or size.memory,
+        cpus=args.cpus or size.cpus,
+        healthy=offer.healthy,
+        check=offer.check,
+        firmware=args.firmware,
+        accelerator=args.accelerator,
+        connect=args.connect,
+        network=args.network,
+        ssh_keys=_ssh_keys(args.ssh_key),
+        time_limit=args.time_limit,
+        **more,
+    )
+
+
+def offer_of(image: Path) -> Offer:
+    """By the manifest beside ``image``; without one, as of the default profile.
+
+    Raises UsageError when the manifest is not one.
+    """
+    manifest = beside(image)[1]
+    about = _read(manifest) if manifest.is_file() else _default()
+    try:
+        services = list(about["services"])
+        expected, ports = expected_of(deployers.load(about["deployer"]).dump(services))
+        limits = about["test"]["limits"]
+        return Offer(
+            expected=expected,
+            ports=tuple(sorted({*ports, SSH, HTTP, HTTPS})),
+            horizon="horizon" in services,
+            test=_size(about["test"]),
+            appliance=_size(about["appliance"]),
+            healthy=float(limits["healthy"]),
+            check=float(limits["check"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{manifest}: is not the manifest of an image ({type(error).__name__}: {error})",
+            hint="build the image again, or move the file away",
+        ) from error
+
+
+def _default() -> dict[str, Any]:
+    loaded = load_profile(DEFAULT_PROFILE, [])
+    return {
+        "deployer": loaded.profile.deployer,
+        "services": loaded.services,
+        "test": loaded.setting("test"),
+        "appliance": loaded.setting("appliance"),
+    }
+
+
+def _read(manifest: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{manifest}: cannot be read: {error}") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _size(section: Mapping[str, Any]) -> Size:
+    return Size(int(section["memory"]) // _MIB, int(section["cpus"]))
+
+
+def _ssh_keys(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--ssh-key {path}: cannot be read: {error}") from error
+    keys = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    if not keys or any("PRIVATE KEY" in line for line in keys):
+        raise UsageError(f"--ssh-key {path}: is not a public key", hint=f"as {path}.pub")
+    return keys
+
+
+def _mebibytes(text: str) -> int:
+    value = _count(text)
+    if value < 512:
+        raise argparse.ArgumentTypeError(f"{text} MiB is too little for a guest")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    return float(_count(text))

@@ -1,0 +1,108 @@
+"""`aio-image test`: boot an image and check that its cloud is healthy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from aio_image.boot.session import session
+from aio_image.boot.trial import Trial, run_trial
+from aio_image.cli.images import boot_arguments, machine_of, offer_of
+from aio_image.cli.options import HelpFormatter, output_options
+from aio_image.cli.reporting import events_for
+from aio_image.errors import EXIT_APPLIANCE, EXIT_OK
+from aio_image.paths import Home
+from aio_image.report.checks import all_passed, results_table, write_json, write_junit
+from aio_image.report.events import Events, Notice, Result
+
+_DESCRIPTION = """\
+Boots a copy of an image under libvirt, waits until it is healthy, and checks its cloud over the
+public API, each check by name and with its time:
+
+  status             the appliance says healthy, and no unit failed
+  tls                the CA comes from the appliance and its certificate holds
+  keystone-token     a token over verified TLS; a wrong password is refused
+  catalogue          every service is there, at the public address
+  endpoints          each public endpoint answers
+  image-upload       an image goes up, is listed, comes back the same
+  compute-services, network-services, volume-services
+  network-lifecycle  a network, a subnet and a router are made and deleted
+  volume-lifecycle   a volume becomes available and is deleted
+  instance           a tiny instance becomes ACTIVE
+  horizon-login      a log-in as a browser does it, to the project's overview
+
+It fails at once, with the reason and the console's last lines, on a kernel panic, an emergency
+shell or a failed unit. Afterwards guest, disk and ports are gone. Needs no root.
+
+examples:
+  aio-image test build/debian-aio.qcow2
+  aio-image test build/debian-aio.qcow2 --firmware secure --junit results.xml
+  aio-image test build/debian-aio.qcow2 --keep      leave it running, to look inside
+"""
+_SUITE = "aio-image test"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "test",
+        help="boot an image and check that its cloud is healthy",
+        description=_DESCRIPTION,
+        formatter_class=HelpFormatter,
+        parents=[output_options()],
+    )
+    boot_arguments(parser)
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the guest running (stop: aio-image run --stop)"
+    )
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="results as JUnit XML")
+    parser.add_argument(
+        "--json-report", type=Path, metavar="FILE", help="results, facts and timeline as JSON"
+    )
+    parser.add_argument(
+        "--timeline", type=Path, metavar="FILE", help="when each unit and API came up, as JSON"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    offer = offer_of(args.image)
+    machine = machine_of(args, offer, offer.test)
+    with (
+        events_for(args) as events,
+        session(Home.default(), args.image, events, keep=args.keep) as room,
+    ):
+        trial = run_trial(machine, offer, room, events, keep=args.keep)
+        _write(args, trial)
+        _tell(trial, events)
+    if not args.json:
+        _print(trial, quiet=args.quiet)
+    if trial.error is not None:
+        raise trial.error
+    return EXIT_OK if all_passed(trial.checks) else EXIT_APPLIANCE
+
+
+def _write(args: argparse.Namespace, trial: Trial) -> None:
+    if args.junit:
+        write_junit(args.junit, _SUITE, trial.checks)
+    if args.json_report:
+        facts = {**trial.facts, "timeline": trial.timeline.as_rows()}
+        write_json(args.json_report, _SUITE, trial.checks, facts)
+    if args.timeline:
+        args.timeline.parent.mkdir(parents=True, exist_ok=True)
+        args.timeline.write_text(trial.timeline.as_json(), encoding="utf-8")
+
+
+def _tell(trial: Trial, events: Events) -> None:
+    events.emit(Result("boot", {name: value for name, value in trial.facts.items() if value}))
+    if "kept" in trial.facts:
+        name = trial.facts["kept"]
+        events.emit(Notice(f"still running; end it with: aio-image run --stop {name}"))
+
+
+def _print(trial: Trial, *, quiet: bool) -> None:
+    if not quiet:
+        print("\nseconds after power-on:")
+        print("\n".join(trial.timeline.as_text(("milestone", "stage", "api", "check"))))
+    print("\nresults:")
+    print("\n".join(results_table(trial.checks)))
+    sys.stdout.flush()

@@ -1,0 +1,43 @@
+"""Volumes: services, and a volume made and deleted."""
+
+from __future__ import annotations
+
+from aio_image.health.client import CheckFailed, Cloud
+
+_TYPE = "block-storage"
+_EXPECTED = ("cinder-scheduler", "cinder-volume")
+
+
+def services(cloud: Cloud) -> str:
+    """Scheduler and volume service are up."""
+    rows = cloud.get(_TYPE, f"{_project(cloud)}/os-services")["services"]
+    up = {row["binary"] for row in rows if row["state"] == "up" and row["status"] == "enabled"}
+    down = [name for name in _EXPECTED if name not in up]
+    if down:
+        raise CheckFailed(f"not up: {', '.join(down)}", f"journalctl -u {down[0]}")
+    return ", ".join(sorted(up))
+
+
+def lifecycle(cloud: Cloud) -> str:
+    """A volume of 1 GiB becomes available and is deleted."""
+    body = {"volume": {"name": f"{cloud.target.run}-volume", "size": 1}}
+    made = cloud.post(_TYPE, f"{_project(cloud)}/volumes", body)["volume"]
+    path = f"{_project(cloud)}/volumes/{made['id']}"
+    with cloud.temporary(_TYPE, path, "the volume", wait=True):
+        seconds = cloud.wait(
+            "the volume to be available", lambda: _status(cloud, path) == "available"
+        )
+    return f"1 GiB available after {seconds:.0f} s, deleted"
+
+
+def _project(cloud: Cloud) -> str:
+    """``/<project>`` where the catalogue's URL does not end in it already."""
+    project = cloud.token.project_id if cloud.token else ""
+    return "" if cloud.endpoint(_TYPE).endswith(project) else f"/{project}"
+
+
+def _status(cloud: Cloud, path: str) -> str:
+    status = str(cloud.get(_TYPE, path)["volume"]["status"])
+    if status.startswith("error"):
+        raise CheckFailed(f"the volume is in {status}", "journalctl -u cinder-volume")
+    return status
