@@ -74,6 +74,7 @@ def gate(ctx: StepContext) -> None:
         _leave_out(root, rules)
         _seed(root, rules)
         began = time.monotonic()
+        power_on = time.clock_gettime(time.CLOCK_BOOTTIME)
         ctx.progress("First boot of a throw-away copy", 0.0)
         with nspawn.booted(
             root,
@@ -87,6 +88,11 @@ def gate(ctx: StepContext) -> None:
         ) as container:
             try:
                 report = _watch(ctx, container, rules, began)
+                # A container has the uptime of the machine it is on.
+                report["timeline"] = [
+                    {**row, "uptime": round(row["uptime"] - power_on, 1)}
+                    for row in report["timeline"]
+                ]
                 report["units"] = _units(container, root)
                 ctx.progress("Ask for a token over TLS", 0.9)
                 report["token"] = _token(container, root, rules, ctx.step.settings)
@@ -193,8 +199,7 @@ def _unhealthy(container: Container, reason: str, details: Sequence[str]) -> Bui
         lines = nspawn.tail(container.console)
     return BuildError(
         f"the image's first boot is not healthy: {reason}",
-        hint="the end of the step's log is the copy's journal; look around in one with "
-        "`python -m aio_image.bake shell --boot` (docs: --help)",
+        hint="the end of the step's log is the copy's whole journal",
         details=lines,
     )
 

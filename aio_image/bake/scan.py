@@ -109,20 +109,22 @@ def _found(content: bytes | mmap.mmap, shown: str, also: Iterable[bytes]) -> Ite
 def _unpacked(content: mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
     """Findings in the unpacked content; what is no whole gzip file is taken as far as it goes."""
     also = tuple(also)
-    overlap = max([LONGEST, *(len(wanted) for wanted in also)])
+    longest = max([LONGEST, *(len(wanted) for wanted in also)])
     engine = zlib.decompressobj(wbits=31)
-    rest, base, seen = b"", 0, -1
-    try:
-        for start in range(0, len(content), _CHUNK):
-            block = rest + engine.decompress(content[start : start + _CHUNK])
-            for finding in _found(block, shown, also):
-                if base + finding.offset > seen:
-                    seen = base + finding.offset
-                    yield Finding(shown, seen, finding.text)
-            rest = block[-overlap:]
-            base += len(block) - len(rest)
-    except zlib.error:
-        return
+    block, base = b"", 0
+    for start in range(0, len(content), _CHUNK):
+        try:
+            block += engine.decompress(content[start : start + _CHUNK])
+        except zlib.error:
+            break
+        # What begins near the end may go on in the next block: it is looked at together with that.
+        sure = max(len(block) - longest, 0)
+        for finding in _found(block, shown, also):
+            if finding.offset < sure:
+                yield Finding(shown, base + finding.offset, finding.text)
+        block, base = block[sure:], base + sure
+    for finding in _found(block, shown, also):
+        yield Finding(shown, base + finding.offset, finding.text)
 
 
 def _attributes(path: Path) -> Iterator[bytes]:
