@@ -85,6 +85,10 @@ def _status(given: argparse.Namespace, layout: Layout) -> int:
 def _read_status(layout: Layout) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(layout.status.read_text("utf-8"))
+    except PermissionError as error:
+        raise ApplianceProblem(
+            f"{error.filename}: for root and the group adm", hint="use sudo"
+        ) from error
     except FileNotFoundError:
         return {"state": "working", "stage": "boot", "detail": "nothing has started yet"}
     return found

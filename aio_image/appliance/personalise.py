@@ -76,6 +76,8 @@ class Personalise:
 
     def _secrets(self) -> None:
         _ = self.values  # drawing them keeps them
+        if self.config.secrets:
+            self.record.values["chosen"] = " ".join(self.config.secrets)
 
     def _configuration(self) -> None:
         ledger.replace_canaries(self.layout, self.ledger, self.values)

@@ -10,7 +10,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 
-from . import services, units
+from . import heartbeats, scrub, services, units
 from .layout import Layout
 from .machine import Record
 from .probing import Prober
@@ -24,7 +24,10 @@ _FIRST_LOOK, _LONGEST_LOOK, _GROWTH = 1.0, 6.0, 1.3
 
 
 class Watch:
-    """One boot's watch over ``wanted``. ``look`` asks systemd; ``explain`` asks the journal."""
+    """One boot's watch over ``wanted``.
+
+    ``look`` asks systemd, ``explain`` the journal, ``silent`` the databases.
+    """
 
     def __init__(
         self,
@@ -32,11 +35,13 @@ class Watch:
         status: Status,
         look: Callable[[list[str]], Mapping[str, Unit]] = units.show,
         explain: Callable[[str], str] = units.last_words,
+        silent: Callable[[Mapping[str, tuple[str, ...]]], list[str]] = heartbeats.missing,
     ) -> None:
         self.units = [OWN_UNIT, *wanted.units]
         self.probes = {probe.name for probe in wanted.probes}
+        self.heartbeats = wanted.heartbeats
         self.status = status
-        self.look, self.explain = look, explain
+        self.look, self.explain, self.silent = look, explain, silent
         self.up: set[str] = set()
         status.total = len(wanted.units) + len(wanted.probes)
 
@@ -80,7 +85,16 @@ class Watch:
             status.detail = f"waiting for {', '.join(missing[:3])}"
             if len(missing) > 3:
                 status.detail += f" and {len(missing) - 3} more"
+        elif silent := self.silent(self.heartbeats):
+            # Asked last: before, there is no database to ask, or no one to report.
+            status.state, status.waiting = WORKING, silent
+            status.detail = f"waiting for a sign of life of {', '.join(silent)}"
+            return False
         return not missing and not status.failures
+
+    def all_up(self) -> bool:
+        """Whether every unit and API has come up, as far as is known now."""
+        return self.up >= {*self.units[1:], *self.probes}
 
     def _why(self, unit: Unit) -> str:
         return self.explain(unit.name) if unit.loaded else "there is no such unit"
@@ -115,29 +129,30 @@ def run(layout: Layout, reporter: Reporter) -> None:
     status.url = f"https://{f'[{host}]' if ':' in host else host}/horizon/"
     prober = Prober(wanted.probes, layout.pki / "ca.pem", host)
     pause = _FIRST_LOOK
-    next_look = 0.0
     while True:
-        if time.monotonic() >= next_look:
-            watch.units_seen()
-            pause = min(pause * _GROWTH, _LONGEST_LOOK)
-            next_look = time.monotonic() + pause
+        watch.units_seen()
         if watch.conclude() and _opened(watch, prober, reporter, wanted):
+            scrub.sweep(layout)
             reporter.publish(status)
             return
         reporter.publish(status)
+        _listen(watch, prober, reporter, time.monotonic() + pause)
+        pause = min(pause * _GROWTH, _LONGEST_LOOK)
+
+
+def _listen(watch: Watch, prober: Prober, reporter: Reporter, until: float) -> None:
+    """Until the next look: a line for each API that comes up, at the moment it does."""
+    while (left := until - time.monotonic()) > 0:
         try:
-            probe = prober.up.get(timeout=max(0.05, next_look - time.monotonic()))
+            probe = prober.up.get(timeout=left)
         except queue.Empty:
-            continue
+            return
         watch.probe_up(probe)
-        _say(reporter, status, probe)
-
-
-def _say(reporter: Reporter, status: Status, probe: Probe) -> None:
-    """A line of its own for each API: the timeline of a boot is read from the console."""
-    status.done += 1
-    status.detail = f"{probe.name} answers"
-    reporter.publish(status)
+        watch.status.done += 1
+        watch.status.detail = f"{probe.name} answers"
+        reporter.publish(watch.status)
+        if watch.all_up():
+            return
 
 
 def _opened(watch: Watch, prober: Prober, reporter: Reporter, wanted: Services) -> bool:

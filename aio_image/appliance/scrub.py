@@ -12,9 +12,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from . import user_secrets
 from .config import Chosen
+from .config import load as load_config
 from .files import find_all, overwrite, replace_and_wipe, wipe_left_over
 from .layout import Layout
+from .ledger import load as load_ledger
+from .machine import Record
+from .problems import ApplianceProblem
 
 _PLACES = ("/var/lib/cloud", "/run/cloud-init")
 _LOGS = ("/var/log/cloud-init.log", "/var/log/cloud-init-output.log")
@@ -32,6 +37,25 @@ def blank_config(path: Path, chosen: Mapping[str, Chosen]) -> None:
         content[start:end] = b" " * (end - start)
     if chosen:
         replace_and_wipe(path, bytes(content))
+
+
+def sweep(layout: Layout) -> None:
+    """Do it again at the end of a boot: cloud-init's later stages, and a seed that is still there,
+    write copies anew. Free of cost where nothing was ever chosen.
+    """
+    config = layout.config.read_bytes() if layout.config.exists() else b""
+    kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
+    names = kept.get("chosen", "").split()
+    if not names and b"secrets" not in config:
+        return
+    values = user_secrets.read(layout.secrets)
+    found = [values[name] for name in names if name in values]
+    try:
+        chosen = load_config(layout.config, load_ledger(layout.ledger).secrets).secrets
+    except ApplianceProblem:
+        chosen = {}  # for the next boot to complain of; what it spells is not in force here
+    scrub_copies(layout, [*found, *(one.value for one in chosen.values())])
+    blank_config(layout.config, chosen)
 
 
 def scrub_copies(layout: Layout, values: Iterable[str]) -> int:

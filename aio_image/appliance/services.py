@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,10 +28,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Services:
-    """Every unit, each once, in start order; every probe."""
+    """Every unit, each once, in start order; every probe.
+
+    ``heartbeats``: database → processes that report to its table ``services`` while they work.
+    """
 
     units: tuple[str, ...]
     probes: tuple[Probe, ...]
+    heartbeats: Mapping[str, tuple[str, ...]]
 
 
 def load(path: Path) -> Services:
@@ -41,13 +46,19 @@ def load(path: Path) -> Services:
             raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
         units = [unit for service in data["services"] for unit in service["units"]]
         probes = [_probe(probe) for service in data["services"] for probe in service["probes"]]
+        beats = [service["heartbeats"] for service in data["services"] if service["heartbeats"]]
+        heartbeats = {
+            # Whose unit is not waited for need not report either.
+            each["database"]: tuple(one for one in each["binaries"] if f"{one}.service" in units)
+            for each in beats
+        }
     except FileNotFoundError as error:
         raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ApplianceProblem(
             f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
         ) from error
-    return Services(tuple(dict.fromkeys(units)), tuple(probes))
+    return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats)
 
 
 def _probe(entry: dict[str, object]) -> Probe:

@@ -6,6 +6,7 @@ import contextlib
 import html
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -90,7 +91,8 @@ class Reporter:
         print(self._sentence(status), flush=True)
         self._to_consoles(status.line())
         self.layout.run.mkdir(parents=True, exist_ok=True)
-        _replace(self.layout.status, json.dumps(asdict(status)) + "\n")
+        # What units said is for those who may read the journal.
+        _replace(self.layout.status, json.dumps(asdict(status)) + "\n", 0o640, "adm")
         self.set_fence(status)
         self._banner(status)
 
@@ -175,9 +177,14 @@ def _word(value: str) -> str:
     return "".join("\\" + letter if letter in " ;\\<" else letter for letter in value)
 
 
-def _replace(path: Path, content: str) -> None:
-    """Atomic, not synced: /run is memory."""
+def _replace(path: Path, content: str, mode: int = 0o644, group: str | None = None) -> None:
+    """Atomic, not synced: /run is memory. A ``group`` there is not is left out."""
     new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(0o600)
     new.write_text(content, "utf-8")
-    new.chmod(0o644)
+    with contextlib.suppress(LookupError, PermissionError):
+        if group is not None:
+            shutil.chown(new, group=group)
+    new.chmod(mode)
     new.replace(path)

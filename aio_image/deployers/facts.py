@@ -36,6 +36,14 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Heartbeats:
+    """Processes that report to the table ``services`` of ``database`` while they work."""
+
+    database: str
+    binaries: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Service:
     """One row of ``services.yaml``; ``units`` in start order, ``kind`` as README.md says."""
 
@@ -45,6 +53,7 @@ class Service:
     units: tuple[str, ...]
     api: Api | None
     probes: tuple[Probe, ...]
+    heartbeats: Heartbeats | None
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,12 @@ def _service(name: str, row: Mapping[str, Any]) -> Service:
         if api
         else None,
         probes=tuple(_probe(each) for each in probed),
+        heartbeats=_heartbeats(row.get("heartbeats")),
     )
+
+
+def _heartbeats(row: Mapping[str, Any] | None) -> Heartbeats | None:
+    return Heartbeats(row["database"], tuple(row["binaries"])) if row else None
 
 
 def _probe(row: Mapping[str, Any]) -> Probe:

@@ -80,11 +80,13 @@ def test_a_watch_from_waiting_over_failure_to_healthy() -> None:
     states = {OWN_UNIT: "active", "a.service": "active", "b.service": "activating"}
     probe = Probe("api", "127.0.0.1", 1, "/", (200,), None)
     status = Status("services")
+    silent = ["yes"]
     watch = Watch(
-        Services(("a.service", "b.service"), (probe,)),
+        Services(("a.service", "b.service"), (probe,), {"nova": ("nova-compute",)}),
         status,
         look=lambda names: {name: unit(name, states[name]) for name in names},
         explain=lambda name: f"{name} broke",
+        silent=lambda wanted: silent and list(wanted["nova"]),
     )
     watch.units_seen()
     assert not watch.conclude()
@@ -104,6 +106,9 @@ def test_a_watch_from_waiting_over_failure_to_healthy() -> None:
 
     states["a.service"] = "active"
     watch.units_seen()
+    assert not watch.conclude()
+    assert status.waiting == ["nova-compute"]
+    silent.clear()
     assert watch.conclude()
     assert [one.name for one in status.timeline] == ["api", "b.service", "a.service"]
 
@@ -112,7 +117,7 @@ def test_personalise_failing_is_told_though_nothing_else_starts() -> None:
     states = {OWN_UNIT: "failed", "a.service": "inactive"}
     status = Status("services")
     watch = Watch(
-        Services(("a.service",), ()),
+        Services(("a.service",), (), {}),
         status,
         look=lambda names: {name: unit(name, states[name]) for name in names},
         explain=lambda _: "config.yaml: line 1",
@@ -228,16 +233,27 @@ def test_services_as_the_bake_writes_them(tmp_path: Path) -> None:
         "port": None,
     }  # fmt: skip
     table = [
-        {"name": "keystone", "units": ["keystone.service"], "probes": [probe]},
-        {"name": "nova", "units": ["nova-api.service", "keystone.service"], "probes": [inner]},
+        {
+            "name": "keystone",
+            "units": ["keystone.service"],
+            "probes": [probe],
+            "heartbeats": None,
+        },
+        {
+            "name": "nova",
+            "units": ["nova-compute.service", "keystone.service"],
+            "probes": [inner],
+            "heartbeats": {"database": "nova", "binaries": ["nova-compute", "nova-x"]},
+        },
     ]
     path.write_text(json.dumps({"format": 1, "services": table}))
     assert services.load(path) == Services(
-        ("keystone.service", "nova-api.service"),
+        ("keystone.service", "nova-compute.service"),
         (
             Probe("keystone", "127.0.0.1", 15000, "/v3", (200,), 5000),
             Probe("nova-api-metadata", "127.0.0.1", 18775, "/", (200,), None),
         ),
+        {"nova": ("nova-compute",)},
     )
     for content in ("", "{}", '{"format": 9}', '{"format": 1, "services": [{}]}'):
         path.write_text(content)
