@@ -25,7 +25,9 @@ from aio_image.host.process import clean_environment
 _PRIVATE = (
     # setpriv: the kernel kills unshare when we die, however we die.
     "setpriv", "--pdeathsig", "KILL", "--",
-    "unshare", "--mount", "--propagation", "private", "--uts", "--ipc",
+    # slave: no mount of ours is seen outside, and what the host unmounts meanwhile goes here, too,
+    # instead of staying busy for as long as we run.
+    "unshare", "--mount", "--propagation", "slave", "--uts", "--ipc",
     "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", "--",
 )  # fmt: skip
 _POLL_SECONDS = 0.25

@@ -98,8 +98,11 @@ def test_killed(home: Home, step: str) -> None:
     build.process.kill()
     build.end()
     again = start_again(home)
-    assert held(home) == {}
     (notice,) = again.events("Notice")
+    # A mount namespace that others made meanwhile holds a copy of greedy's mounts, where the host
+    # does not propagate unmounting: what that keeps busy is said, and goes with a later start.
+    assert held(home) == {} or " stays" in notice["text"]
+    assert wait_for(lambda: held(home) == {} or (start_again(home) and held(home) == {}), 90)
     assert "an earlier run (test, started" in notice["text"]
     logs = notice["text"].rpartition("its logs: ")[2]
     assert (Path(logs) / f"{step}.log").exists()

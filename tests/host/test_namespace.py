@@ -141,3 +141,31 @@ def test_missing_program_is_named(tmp_path: Path) -> None:
     status = run_private(["/no/such/program"], log=tmp_path / "log")
     assert status != 0
     assert "/no/such/program" in (tmp_path / "log").read_text()
+
+
+def test_what_the_host_unmounts_is_not_kept_busy(tmp_path: Path, mark: str) -> None:
+    """A device mounted on the host when the namespace is made can be let go while it lives."""
+    host = r"""
+        mount --make-rshared /
+        truncate -s 4M "$1/disk"; mkfs.ext4 -q "$1/disk"; mkdir "$1/mnt"
+        mount -o loop "$1/disk" "$1/mnt"
+        "$2" -c "$3" "$1" & sleep 0.1
+        while ! grep -q inside "$1/log"; do sleep 0.1; done
+        inside=$(pgrep -xf "sleep $4")
+        grep -c "$1/mnt" "/proc/$inside/mounts"
+        umount "$1/mnt"
+        grep -c "$1/mnt" "/proc/$inside/mounts" || true
+        kill -KILL $!
+    """
+    child = (
+        "import sys; from pathlib import Path; from aio_image.host.namespace import run_private;"
+        "log = Path(sys.argv[1], 'log'); log.touch();"
+        f"run_private(['sh', '-c', 'echo inside; exec sleep {mark}'], log=log)"
+    )
+    # In a mount namespace of its own, with the propagation that systemd gives a host.
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-e", "-c", host, "sh",
+         str(tmp_path), sys.executable, child, mark],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["1", "0"]
