@@ -17,7 +17,7 @@ from aio_image.doctor.model import (
     warning,
 )
 from aio_image.errors import HostError
-from aio_image.host import loops, runs
+from aio_image.host import loops, reap, runs
 from aio_image.host.namespace import run_private
 from aio_image.host.process import run
 from aio_image.host.trees import overlay_works
@@ -68,24 +68,30 @@ def loop_devices(host: Host) -> Finding:
         return skipped(_AS_ROOT)
     if not host.thorough:
         return ok("/dev/loop-control")
-    with host.scratch() as folder, runs.claimed(host.home, "doctor"):
-        image = folder / "disk.raw"
-        with image.open("wb") as file:
-            file.truncate(8 * _MIB)
-        run(["sgdisk", "--new=1:0:+1M", "--new=2:0:0", image])
-        loop = loops.attach(image)
+    # A run of its own: should we be killed here, the device is let go by the next start.
+    with runs.claimed(host.home, "doctor") as this:
         try:
-            run(["losetup", "--set-capacity", loop.device], check=False)
-            by_itself = bool(loops.partitions(loop.device))
-            nodes = loops.add_partitions(loop.device)
+            return _try_loop(this.folder / "disk.raw")
         finally:
-            loops.detach(loop)
+            reap.free(this.folder, this.name, runs.boot_id())
+
+
+def _try_loop(image: Path) -> Finding:
+    with image.open("wb") as file:
+        file.truncate(8 * _MIB)
+    run(["sgdisk", "--new=1:0:+1M", "--new=2:0:0", image])
+    # --partscan asks the kernel to read the table, which some are built without.
+    device = run(["losetup", "--find", "--show", "--partscan", image]).output.strip()
+    loop = loops.record(device)
+    try:
+        by_itself = bool(loops.partitions(device))
+        nodes = loops.add_partitions(device)
+    finally:
+        loops.detach(loop)
     if len(nodes) != 2:
-        return failed(
-            f"{loop.device} shows {len(nodes)} of 2 partitions", "the kernel lacks BLKPG ioctls"
-        )
+        return failed(f"{device} shows {len(nodes)} of 2 partitions", "the kernel lacks BLKPG")
     how = "the kernel reads partition tables" if by_itself else "partitions by partx"
-    return ok(f"{loop.device} works; {how}")
+    return ok(f"{device} works; {how}")
 
 
 def overlayfs(host: Host) -> Finding:

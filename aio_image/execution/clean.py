@@ -63,8 +63,6 @@ def clean(home: Home, removals: Sequence[Removal]) -> tuple[list[Removal], list[
                     gone.append(removal)
         finally:
             reap.free(this.folder, this.name, runs.boot_id())
-            # A log folder of its own would be the first thing the next one finds.
-            this.logs.rmdir()
     return gone, stayed
 
 

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,9 @@ def claimed(home: Home, subject: str) -> Iterator[Run]:
     finally:
         os.close(owner)
         shutil.rmtree(nascent, ignore_errors=True)
+        # Logs of a run that logged nothing are none.
+        with suppress(OSError):
+            run.logs.rmdir()
 
 
 def abandoned(home: Home) -> Iterator[dict[str, Any]]:

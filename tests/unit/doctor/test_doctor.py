@@ -1,0 +1,104 @@
+"""The host's checks: what they find is told, kept apart by purpose, and never a crash."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aio_image.doctor import checks, room
+from aio_image.doctor.model import BOOT, BUILD, Finding, Host, HostCheck, failed, ok, warning
+from aio_image.doctor.programs import PROGRAMS, Program, find_program
+from aio_image.errors import HostError
+from aio_image.paths import Home
+from aio_image.report.events import Event, Events, Notice
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(Home(tmp_path / "home"), thorough=True)
+
+
+def test_a_program_is_found_with_its_version(host: Host) -> None:
+    found = find_program(Program("bash", "bash", (BUILD,)), host)
+    assert found.outcome == "ok"
+    assert found.detail.split()[0][0].isdigit()
+
+
+def test_an_old_program_is_too_old(host: Host) -> None:
+    wanted = Program("bash", "bash", (BUILD,), least=(99, 0), why="it sings")
+    found = find_program(wanted, host)
+    assert found.outcome == "failed"
+    assert "is too old: 99.0 or later (it sings)" in found.detail
+
+
+def test_a_missing_program_names_its_package(host: Host) -> None:
+    found = find_program(Program("no-such-program", "some-package", (BUILD,)), host)
+    assert found == failed("not found", "apt install some-package (`make setup` does it)")
+
+
+def test_packages_named_are_those_that_set_up_installs() -> None:
+    listed = Path(__file__).resolve().parents[3] / "tools" / "packages.txt"
+    rows = [line.split() for line in listed.read_text(encoding="utf-8").splitlines()]
+    installed = {row[0] for row in rows if row}
+    assert {program.package for program in PROGRAMS} <= installed
+
+
+@pytest.mark.parametrize("error", [HostError("no luck"), PermissionError(1, "Not permitted", "/x")])
+def test_a_check_that_cannot_be_made_has_failed(host: Host, error: Exception) -> None:
+    def probe(_host: Host) -> Finding:
+        raise error
+
+    result = checks.run_check(HostCheck("any", probe), host)
+    assert result.outcome == "failed"
+    assert result.detail in ("no luck", "Not permitted: /x")
+    assert result.hint
+
+
+def test_each_purpose_has_checks_and_names_are_unique() -> None:
+    names = [check.name for check in checks.all_checks()]
+    assert len(names) == len(set(names))
+    for purpose, name in ((BUILD, "mmdebstrap"), (BOOT, "KVM")):
+        assert name in [check.name for check in checks.checks_for(purpose)]
+    assert "KVM" not in [check.name for check in checks.checks_for(BUILD)]
+
+
+def test_all_that_is_missing_is_told_at_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = frozenset({BUILD})
+    few = (
+        HostCheck("one", lambda _: failed("is off", "switch it on"), build),
+        HostCheck("two", lambda _: failed("is away", "fetch it"), build),
+        HostCheck("three", lambda _: warning("is slow", "wait"), build),
+        HostCheck("four", lambda _: ok("fine"), build),
+        HostCheck("other", lambda _: failed("not asked", ""), frozenset({BOOT})),
+    )
+    monkeypatch.setattr(checks, "all_checks", lambda: few)
+    seen: list[Event] = []
+    with pytest.raises(HostError) as caught:
+        checks.require(host.home, BUILD, Events(seen.append))
+    assert caught.value.details == ("one: is off; switch it on", "two: is away; fetch it")
+    assert [each.text for each in seen if isinstance(each, Notice)] == ["three: is slow"]
+
+
+def test_disk_space_is_that_of_the_home(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = os.statvfs(host.home.root.parent)
+    free = about.f_bavail * about.f_frsize
+    monkeypatch.setattr(room, "_DISK_LEAST", free * 2)
+    found = room.disk_space(host)
+    assert found.outcome == "failed"
+    assert str(host.home.root) in found.detail
+    assert not host.home.root.exists()
+    monkeypatch.setattr(room, "_DISK_LEAST", 1)
+    monkeypatch.setattr(room, "_DISK_GOOD", 2)
+    assert room.disk_space(host).outcome == "ok"
+
+
+def test_memory_is_what_the_kernel_says() -> None:
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert room.available_memory() > 0
+    swap = sum(
+        int(line.split()[2]) * 1024
+        for line in Path("/proc/swaps").read_text(encoding="ascii").splitlines()[1:]
+    )
+    assert room.available_memory() <= physical + swap
