@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ _HIERARCHY = "/sys/fs/cgroup"
 _GROUP_PREFIX = "aio-image."
 _GROUP_STALE_SECONDS = 600
 _PEER = "aio-peer"
+_KILL_SECONDS = 20
 # systemd draws one such line a second for a job that takes long.
 _SPINNER = re.compile(r"\[[ *]+\] ")
 
@@ -155,9 +157,7 @@ def booted(
             if done and orderly:
                 _power_off(container, child, stop_first, stop_seconds)
         finally:
-            if child.poll() is None:
-                child.kill()
-            child.wait()
+            _end(child)
             _remove_groups([group])
 
 
@@ -200,24 +200,23 @@ def _spawn(
 
 def _wait_for_leader(child: subprocess.Popen[bytes], console: Path, seconds: float) -> int:
     """The pid of the container's init: the child of nspawn that is process 1 in its namespace."""
-    children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if child.poll() is not None:
             raise _not_started(f"systemd-nspawn ended with status {child.returncode}", console)
-        for pid in children.read_text(encoding="ascii").split():
+        for pid in _children(child.pid):
             with suppress(OSError):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
                 spaces = next(
                     row for row in status.splitlines() if row.startswith("NSpid:")
                 ).split()
                 if len(spaces) > 2 and spaces[-1] == "1" and _is_systemd(pid):
-                    return int(pid)
+                    return pid
         time.sleep(0.05)
     raise _not_started(f"no init after {seconds:.0f} s", console)
 
 
-def _is_systemd(pid: str) -> bool:
+def _is_systemd(pid: int) -> bool:
     # Before it execs the init, the child is nspawn itself, still outside its new root.
     command = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     return command in {"systemd", "init"}
@@ -296,6 +295,26 @@ def _power_off(
             hint=f"its console: {container.console}",
             log=container.console,
         ) from error
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Leave no process: with an init dies everything in its namespace, and then nspawn ends."""
+    if child.poll() is None:
+        # Killed first, nspawn would leave its init to die in its own time.
+        for pid in _children(child.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=_KILL_SECONDS)
+        child.kill()
+    child.wait()
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return [int(word) for word in listed.split()]
+    return []
 
 
 def _running_jobs(container: Container) -> list[str]:

@@ -1,0 +1,81 @@
+"""A small Debian that boots, and a way to run a test's body where mounts are its own."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aio_image.host.process import run
+from aio_image.paths import Home
+from aio_image.sources.debian_mirror import choose_mirror
+
+RELEASE = "trixie"
+PACKAGES = ("systemd-sysv", "dbus", "python3-minimal", "python3", "iproute2", "libcap2-bin")
+_CLONE_NEWNS = 0x00020000
+
+Private = Callable[[Callable[[], None]], None]
+
+
+@pytest.fixture
+def private() -> Private:
+    """Runs a function in a child process with a mount namespace of its own; fails as it does."""
+
+    def call(body: Callable[[], None]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                assert ctypes.CDLL(None).unshare(_CLONE_NEWNS) == 0
+                run(["mount", "--make-rprivate", "/"])
+                body()
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "see what the child wrote"
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def small() -> Path:
+    """A step's result whose ``tree/`` is a Debian with systemd and Python: made once, kept."""
+    room = Home.default().root / "tests"
+    room.mkdir(parents=True, exist_ok=True)
+    kept = room / f"small-{RELEASE}"
+    with (room / f"small-{RELEASE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "tree").is_dir():
+            new = room / f"small-{RELEASE}.new"
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            _bootstrap(new / "tree")
+            shutil.rmtree(kept, ignore_errors=True)
+            new.rename(kept)
+    return kept
+
+
+def _bootstrap(tree: Path) -> None:
+    mirror = choose_mirror(RELEASE)
+    sources = tree.with_name("debian.sources")
+    sources.write_text(mirror.as_sources())
+    run(
+        ["mmdebstrap", "--mode=root", "--format=directory", "--variant=apt", "--skip=check/empty",
+         f"--include={','.join(PACKAGES)}", '--aptopt=APT::Install-Recommends "false"',
+         *(f"--aptopt={line}" for line in mirror.config.as_apt_conf().splitlines()),
+         "--dpkgopt=force-unsafe-io", RELEASE, tree, sources],
+        timeout=500,
+    )  # fmt: skip
+    (tree / "etc/machine-id").write_text("")
+    (tree / "etc/hostname").unlink(missing_ok=True)
