@@ -178,8 +178,7 @@ def test_differences_on_a_host_without_overlays_are_refused(
         (tmp_path / "bin").mkdir()
         mount = tmp_path / "bin/mount"
         says = "mount: unknown filesystem type 'overlay'."
-        mount.write_text(f'#!/bin/sh
-echo "{says}" >&2; exit 32')
+        mount.write_text(f'#!/bin/sh\necho "{says}" >&2; exit 32')
         mount.chmod(0o755)
         run(["mount", "--bind", mount, shutil.which("mount") or ""])
         with (
