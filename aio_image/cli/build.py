@@ -102,7 +102,9 @@ def _build(args: argparse.Namespace, plan: Plan, home: Home, events: Events) -> 
     from aio_image.execution.build import build  # noqa: PLC0415
 
     rows = outlook(plan, home, start=args.start)
-    events.emit(Notice(f"{plan.profile}: {summary(rows)}"))
+    first = next((row for row in rows if row.action == "run"), None)
+    why = f" ({first.step.name}: {first.reason})" if first else ""
+    events.emit(Notice(f"{plan.profile}: {summary(rows)}{why}"))
     build(plan, home, events, start=args.start, keep_failed=args.keep_failed)
 
 
