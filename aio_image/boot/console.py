@@ -112,13 +112,13 @@ _FATAL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "kernel and GRUB must be the distribution's signed ones",
         ),
         (
-            r"Found ordering cycle: (?P<what>.*)|ordering cycle .*?starting with (?P<unit>\S+)",
-            "systemd broke an ordering cycle by leaving out a unit: {what}{unit}",
+            r"Job (?P<what>\S+) deleted to break ordering cycle",
+            "systemd left out {what} to break an ordering cycle",
             "find it with `systemd-analyze verify` in the image",
         ),
         (
-            r"Job (?P<what>\S+) deleted to break ordering cycle",
-            "systemd left out {what} to break an ordering cycle",
+            r"Found ordering cycle: (?P<what>.*)|ordering cycle .*?starting with (?P<unit>\S+)",
+            "systemd broke an ordering cycle by leaving out a unit: {what}{unit}",
             "find it with `systemd-analyze verify` in the image",
         ),
         (
@@ -133,7 +133,7 @@ _MILESTONES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^SeaBIOS \(version|^BdsDxe: loading "), "firmware"),
     (re.compile(r"^(?:GRUB loading|Welcome to GRUB|\s*GNU GRUB +version)"), "boot loader"),
     (re.compile(r"\] Linux version \S+"), "kernel"),
-    (re.compile(r"^Welcome to \S.*!$"), "systemd"),
+    (re.compile(r"^Welcome to (?!GRUB).+!$"), "systemd"),
     (re.compile(r"cloud-init.* running 'init-local'"), "cloud-init"),
     (re.compile(r"^\S+ login: ?$"), "log-in prompt"),
 )

@@ -62,7 +62,7 @@ class Seed:
                     "path": CONFIG_PATH,
                     "permissions": "0600",
                     "owner": "root:root",
-                    "content": _yaml(config),
+                    "content": _Lines(_yaml(config)),
                 }
             ]
         }
@@ -115,5 +115,18 @@ def read_seed(path: Path) -> dict[str, str]:
         iso.close()
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a file's content as the lines it has."""
+
+
+class _Lines(str):
+    __slots__ = ()
+
+
+_Dumper.add_representer(
+    _Lines, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+)
+
+
 def _yaml(value: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(value), sort_keys=False, default_flow_style=False)
+    return yaml.dump(dict(value), Dumper=_Dumper, sort_keys=False, default_flow_style=False)

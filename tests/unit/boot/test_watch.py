@@ -1,0 +1,149 @@
+"""Waiting for an appliance, on a console that this test writes."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aio_image.boot.accelerator import Limits
+from aio_image.boot.watch import Watch
+from aio_image.errors import ApplianceError, Cancelled
+from aio_image.host.cancel import Cancel
+from aio_image.report.events import Event, Events, StepProgress
+
+LIMITS = Limits(healthy=20.0, silent=20.0, request=1.0, resource=1.0)
+
+
+class Guest:
+    """A console to write to, and whether something writes there."""
+
+    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
+        self.path = path
+        path.touch()
+        self.alive = True
+        self.events: list[Event] = []
+        self.cancel = Cancel()
+        self.watch = Watch(path, lambda: self.alive, limits, time.monotonic())
+
+    def write(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def says(
+        self, state: str = "working", done: int = 0, detail: str = "", stage: str = "s"
+    ) -> None:
+        line = {"stage": stage, "done": done, "total": 4, "state": state, "detail": detail}
+        self.write(f"AIO {json.dumps({**line, 'uptime': 0.1})}\r\n")
+
+    def wait(self) -> None:
+        self.watch.until_healthy(Events(self.events.append), self.cancel)
+
+    def later(self, what: Callable[[], None], seconds: float = 0.4) -> None:
+        threading.Timer(seconds, what).start()
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Guest:
+    return Guest(tmp_path / "console.log")
+
+
+def test_healthy(guest: Guest) -> None:
+    guest.says(stage="personalise")
+    guest.later(lambda: guest.says("healthy", 4, stage="services"))
+    guest.wait()
+    told = [(one.message, one.fraction) for one in guest.events if isinstance(one, StepProgress)]
+    assert told == [("personalise", 0.0), ("services", 1.0)]
+    names = [one.name for one in guest.watch.timeline.moments if one.kind == "stage"]
+    assert names == ["personalise", "services", "healthy"]
+
+
+def test_failed_by_its_own_word(guest: Guest) -> None:
+    guest.says("failed", detail="nova-compute.service failed: no hypervisor")
+    with pytest.raises(
+        ApplianceError, match=r"nova-compute\.service failed: no hypervisor"
+    ) as told:
+        guest.wait()
+    assert told.value.log == guest.path
+    assert any("AIO" in line for line in told.value.details)
+
+
+def test_panic_ends_it_at_once_with_what_follows(guest: Guest) -> None:
+    guest.write("[ 1.0] Kernel panic - not syncing: Attempted to kill init!\n")
+    guest.later(lambda: guest.write("[ 1.1] Call Trace:\n"))
+    begin = time.monotonic()
+    with pytest.raises(ApplianceError, match="kernel panic: Attempted to kill init!") as told:
+        guest.wait()
+    assert time.monotonic() - begin < 5
+    assert "console: [ 1.1] Call Trace:" in told.value.details
+
+
+def test_a_failed_unit_has_a_second_chance(tmp_path: Path) -> None:
+    guest = Guest(tmp_path / "c", Limits(healthy=40.0, silent=40.0, request=1.0, resource=1.0))
+    guest.write("[FAILED] Failed to start cinder-volume.serv… - OpenStack Cinder Volume.\n")
+
+    def mended() -> None:
+        guest.write("[  OK  ] Started cinder-volume.service - OpenStack Cinder Volume.\n")
+        guest.says("healthy", 4)
+
+    guest.later(mended)
+    guest.wait()
+    assert guest.watch.failed_units == {}
+
+
+def test_a_failed_unit_that_stays_so(guest: Guest) -> None:
+    guest.write("[FAILED] Failed to start cinder-volume.service - OpenStack Cinder Volume.\n")
+    guest.write("[DEPEND] Dependency failed for aio-ready.service - Ready.\n")
+    with pytest.raises(ApplianceError, match=r"cinder-volume\.service, aio-ready\.service"):
+        guest.wait()
+    assert guest.watch.seconds < 5
+
+
+def test_the_guest_ends(guest: Guest) -> None:
+    def end() -> None:
+        guest.write("reboot: Power down\n")
+        guest.alive = False
+
+    guest.later(end)
+    with pytest.raises(ApplianceError, match="switched itself off") as told:
+        guest.wait()
+    assert "console: reboot: Power down" in told.value.details
+
+
+def test_too_long(tmp_path: Path) -> None:
+    guest = Guest(tmp_path / "c", Limits(healthy=1.0, silent=20.0, request=1.0, resource=1.0))
+    guest.says(stage="services", detail="waiting for neutron")
+    with pytest.raises(ApplianceError, match=r"not healthy after 1 s; last stage: services \(wait"):
+        guest.wait()
+
+
+def test_silence(tmp_path: Path) -> None:
+    guest = Guest(tmp_path / "c", Limits(healthy=30.0, silent=1.0, request=1.0, resource=1.0))
+    with pytest.raises(ApplianceError, match="no sign of life on the console for 1 s; no stage"):
+        guest.wait()
+
+
+def test_stopped(guest: Guest) -> None:
+    guest.later(lambda: guest.cancel.request("SIGTERM"))
+    with pytest.raises(Cancelled):
+        guest.wait()
+
+
+def test_the_status_of_the_appliance_is_truer_than_the_console(guest: Guest) -> None:
+    timeline = guest.watch.timeline
+    timeline.add(50.0, "unit", "ssh.service")
+    timeline.add(51.0, "stage", "services")
+    rows = [
+        {"name": "ssh.service", "kind": "unit", "uptime": 30.0},
+        {"name": "keystone", "kind": "api", "uptime": 45.5},
+    ]
+    timeline.merge_status({"timeline": rows}, kernel_start=10.0)
+    assert [(one.seconds, one.name) for one in timeline.ordered()] == [
+        (40.0, "ssh.service"),
+        (51.0, "services"),
+        (55.5, "keystone"),
+    ]
