@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .files import make_folder
 from .layout import Layout
 
 WORKING, HEALTHY, FAILED = "working", "healthy", "failed"
@@ -90,7 +91,7 @@ class Reporter:
         status.uptime = uptime()
         print(self._sentence(status), flush=True)
         self._to_consoles(status.line())
-        self.layout.run.mkdir(parents=True, exist_ok=True)
+        make_folder(self.layout.run)
         # What units said is for those who may read the journal.
         _replace(self.layout.status, json.dumps(asdict(status)) + "\n", 0o640, "adm")
         self.set_fence(status)
@@ -141,7 +142,7 @@ class Reporter:
         for_prompts = status.state != WORKING
         self.last_banner = text
         with contextlib.suppress(OSError):
-            self.layout.banner.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.layout.banner.parent)
             # A backslash would be an escape of agetty's.
             _replace(self.layout.banner, text.replace("\\", "/") + "\n")
         if for_prompts:  # prompts that are already there show it too
