@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ from aio_image.paths import Home
 from aio_image.sources.debian_mirror import choose_mirror
 
 RELEASE = "trixie"
-PACKAGES = ("systemd-sysv", "dbus", "python3-minimal", "python3", "iproute2", "libcap2-bin")
+PACKAGES = ("systemd-sysv", "systemd-container", "dbus", "python3", "iproute2")
 _CLONE_NEWNS = 0x00020000
 
 Private = Callable[[Callable[[], None]], None]
@@ -53,11 +54,12 @@ def small() -> Path:
     """A step's result whose ``tree/`` is a Debian with systemd and Python: made once, kept."""
     room = Home.default().root / "tests"
     room.mkdir(parents=True, exist_ok=True)
-    kept = room / f"small-{RELEASE}"
-    with (room / f"small-{RELEASE}.lock").open("w") as lock:
+    name = f"small-{hashlib.sha256(repr((RELEASE, PACKAGES)).encode()).hexdigest()[:12]}"
+    kept = room / name
+    with (room / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (kept / "tree").is_dir():
-            new = room / f"small-{RELEASE}.new"
+            new = room / f"{name}.new"
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir()
             _bootstrap(new / "tree")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -201,3 +202,43 @@ def test_sigkill_leaves_neither_processes_nor_mounts(small: Path, tmp_path: Path
         time.sleep(0.1)
     assert processes_of(tmp_path) == []
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+
+
+NESTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "/srv")
+from aio_image.bake import nspawn
+from aio_image.host import trees
+home = Path("/srv")
+assert Path("/proc/1/comm").read_text() == "systemd\\n"
+(home / "out").mkdir()
+with trees.writable([home / "small"], home / "out", home / "work") as root:
+    with nspawn.booted(root, console=home / "console") as container:
+        assert len(list(Path("/sys/fs/cgroup").glob("aio-image.*"))) == 1
+        container.run(["touch", "/root/kept"])
+assert not list(Path("/sys/fs/cgroup").glob("aio-image.*"))
+assert (home / "out/tree/root/kept").exists()
+print("whole" if (home / "out/whole").exists() else "difference")
+"""
+
+
+def test_on_a_host_with_systemd_and_unified_control_groups(
+    small: Path, tmp_path: Path, private: Private
+) -> None:
+    """The small Debian, booted, is the host: its systemd is process 1, its nspawn Debian 13's."""
+    (tmp_path / "out").mkdir()
+
+    def body() -> None:
+        with trees.writable([small], tmp_path / "out", tmp_path / "work") as root:
+            shutil.copytree(Path(nspawn.__file__).parents[1], root / "srv/aio_image")
+            (root / "srv/small").mkdir()
+            trees.copy_tree([small], root / "srv/small/tree", tmp_path / "work")
+            (root / "srv/nested.py").write_text(NESTED)
+            with nspawn.booted(root, console=tmp_path / "console", orderly=False) as host:
+                as_a_unit = ["systemd-run", "--quiet", "--pipe", "--wait"]
+                said = host.run([*as_a_unit, "python3", "/srv/nested.py"], timeout=200)
+                # Its home is on our overlay, where overlays cannot have their upper layer.
+                assert said.output.split() == ["whole"]
+
+    private(body)
