@@ -21,6 +21,12 @@ _SUMMARY = re.compile(r"^\d+ upgraded, (?P<count>\d+) newly installed")
 _FETCH = re.compile(r"^Get:(?P<number>\d+) ")
 _UNPACKING = re.compile(r"^Unpacking (?P<package>[^ :]+)")
 _SETTING_UP = re.compile(r"^Setting up (?P<package>[^ :]+)")
+# What our own hooks say about work that takes long; what DIB says before its own such work.
+_OURS = re.compile(r"^aio-image: (?P<doing>.+)$")
+_DOING = (
+    (re.compile(r"Calling \[sudo mkfs -t ext"), "copying the tree into the root file system"),
+    (re.compile(r"^Converting image using qemu-img"), "compressing the image"),
+)
 # Lines that explain nothing: tracing, DIB's own clean-up after a failure, blank ones.
 _NOISE = re.compile(
     r"^(\++ |dib-run-parts |Unmount |Running hooks|Copying hooks|mmdebstrap: |I: |done$"
@@ -97,8 +103,13 @@ class LogReader:
         elif text.startswith("Unmount "):
             # Only a failure unmounts while a hook runs; what follows is its clean-up.
             self._failed = self._failed or self._hook is not None
+        elif ours := _OURS.match(text):
+            self._report(ours["doing"], None)
         elif not self._failed:
             self._packages_line(text)
+            for pattern, doing in _DOING:
+                if pattern.search(text):
+                    self._report(doing, None)
             if not _NOISE.search(text):
                 self._said.append(text)
 

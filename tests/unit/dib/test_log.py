@@ -32,8 +32,11 @@ Unpacking one (1.0) ...
 Unpacking two:amd64 (2.0) ...
 Setting up one (1.0) ...
 Setting up two:amd64 (2.0) ...
+aio-image: compiling Python modules
 dib-run-parts 10-aio-root completed
 dib-run-parts Running {HOOKS}/post-install.d/30-other
+INFO diskimage_builder.block_device.utils [-] Calling [sudo mkfs -t ext4 -i 16384 /dev/loop0p3]
+Converting image using qemu-img convert
 """
     )
     assert told == [
@@ -43,7 +46,10 @@ dib-run-parts Running {HOOKS}/post-install.d/30-other
         ("unpacking two", 0.5),
         ("setting up one", 0.75),
         ("setting up two", 1.0),
+        ("compiling Python modules", None),
         ("post-install.d/30-other", None),
+        ("copying the tree into the root file system", None),
+        ("compressing the image", None),
     ]
     assert reader.hook == Hook("post-install", "30-other")
 
