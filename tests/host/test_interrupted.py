@@ -7,12 +7,9 @@ no longer; everything else leaves nothing at all.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,38 +19,13 @@ import pytest
 from aio_image.paths import Home
 from tests.host import leftovers
 from tests.host.leftovers import held, wait_for
+from tests.host.running_build import RunningBuild
 
 pytestmark = pytest.mark.host
-ROOT = Path(__file__).resolve().parents[2]
 
 
-class Build:
-    """A running build; its events and its end."""
-
-    def __init__(self, home: Home, *steps: str) -> None:
-        self.output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the build is told of
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.host.leftovers", *steps],
-            cwd=ROOT,
-            env={**os.environ, "AIO_IMAGE_HOME": str(home.root)},
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def said(self) -> str:
-        return os.pread(self.output.fileno(), 1 << 20, 0).decode()
-
-    def events(self, kind: str) -> list[dict[str, str]]:
-        lines = [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == kind]
-
-    def until(self, text: str) -> None:
-        assert wait_for(lambda: text in self.said() or self.process.poll() is not None)
-        assert text in self.said()
-
-    def end(self) -> int:
-        return self.process.wait(30)
+def start(home: Home, *steps: str) -> RunningBuild:
+    return RunningBuild(home, "tests.host.leftovers", *steps)
 
 
 @pytest.fixture
@@ -66,9 +38,9 @@ def home(tmp_path: Path) -> Iterator[Home]:
     reap(home)
 
 
-def start_again(home: Home) -> Build:
+def start_again(home: Home) -> RunningBuild:
     """The next start."""
-    build = Build(home, "quick")
+    build = start(home, "quick")
     assert build.end() == 0
     return build
 
@@ -76,7 +48,7 @@ def start_again(home: Home) -> Build:
 @pytest.mark.parametrize("step", ["greedy", "private", "writing"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_asked_to_stop(home: Home, step: str, number: signal.Signals) -> None:
-    build = Build(home, "quick", step)
+    build = start(home, "quick", step)
     build.until(f"{step}: ready")
     build.process.send_signal(number)
     assert build.end() == 130
@@ -92,7 +64,7 @@ def test_asked_to_stop(home: Home, step: str, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("step", ["greedy", "private", "writing"])
 def test_killed(home: Home, step: str) -> None:
-    build = Build(home, "quick", step)
+    build = start(home, "quick", step)
     build.until(f"{step}: ready")
     assert held(home)
     build.process.kill()
@@ -114,7 +86,7 @@ def test_killed(home: Home, step: str) -> None:
 
 def test_killed_with_its_whole_group(home: Home) -> None:
     """As a CI system ends a job: every process it can find, at once."""
-    build = Build(home, "private")
+    build = start(home, "private")
     build.until("private: ready")
     os.killpg(build.process.pid, signal.SIGKILL)
     build.end()
@@ -123,7 +95,7 @@ def test_killed_with_its_whole_group(home: Home) -> None:
 
 
 def test_signals_while_it_cleans_up_change_nothing(home: Home) -> None:
-    build = Build(home, "greedy")
+    build = start(home, "greedy")
     build.until("greedy: ready")
     build.process.send_signal(signal.SIGINT)
     build.process.send_signal(signal.SIGTERM)
@@ -132,7 +104,7 @@ def test_signals_while_it_cleans_up_change_nothing(home: Home) -> None:
 
 
 def test_a_failing_step(home: Home) -> None:
-    build = Build(home, "quick", "failing")
+    build = start(home, "quick", "failing")
     assert build.end() == 5
     assert held(home) == {}
     assert "ERROR the hook 50-x failed" in build.said()
@@ -141,9 +113,9 @@ def test_a_failing_step(home: Home) -> None:
 
 
 def test_two_builds_at_once_make_it_once(home: Home) -> None:
-    first = Build(home, "slow", "quick")
+    first = start(home, "slow", "quick")
     first.until("slow: ready")
-    second = Build(home, "slow", "quick")
+    second = start(home, "slow", "quick")
     assert first.end() == 0
     assert second.end() == 0
     (notice,) = second.events("Notice")
@@ -153,9 +125,9 @@ def test_two_builds_at_once_make_it_once(home: Home) -> None:
 
 
 def test_the_maker_is_killed_while_another_waits(home: Home) -> None:
-    first = Build(home, "slow")
+    first = start(home, "slow")
     first.until("slow: ready")
-    second = Build(home, "slow")
+    second = start(home, "slow")
     second.until("waiting for process")
     first.process.kill()
     first.end()
@@ -166,7 +138,7 @@ def test_the_maker_is_killed_while_another_waits(home: Home) -> None:
 
 
 def test_a_running_build_is_not_reaped_by_another(home: Home) -> None:
-    first = Build(home, "greedy")
+    first = start(home, "greedy")
     first.until("greedy: ready")
     before = held(home)
     start_again(home)
@@ -189,7 +161,7 @@ def small_disk(point: Path, megabytes: int) -> Iterator[Home]:
 @pytest.mark.parametrize("step", ["filling", "filling_by_program"])
 def test_a_full_disk(tmp_path: Path, step: str) -> None:
     with small_disk(tmp_path / "small", 24) as home:
-        build = Build(home, "quick", step)
+        build = start(home, "quick", step)
         assert build.end() == 3
         assert f"ERROR the disk is full: {home.root} has " in build.said()
         assert held(home) == {}
@@ -207,7 +179,7 @@ def test_a_disk_full_from_the_start(tmp_path: Path) -> None:
         ):
             while True:
                 file.write(b"x" * 4096)
-        build = Build(home, "quick")
+        build = start(home, "quick")
         assert build.end() == 3
         (home.root / "ballast").unlink()
         assert start_again(home).end() == 0
@@ -216,7 +188,7 @@ def test_a_disk_full_from_the_start(tmp_path: Path) -> None:
 
 def test_leftovers_are_seen_at_all(home: Home) -> None:
     """The instrument: every kind of thing the other tests look for is found while it is there."""
-    build = Build(home, "greedy")
+    build = start(home, "greedy")
     build.until("greedy: ready")
     seen = held(home)
     build.process.send_signal(signal.SIGTERM)
