@@ -1,4 +1,4 @@
-"""A small real build, made once for all tests here: Debian that boots, without OpenStack."""
+"""The image of the small root, and a look behind each test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from aio_image.dib import image
 from aio_image.host import loops
+from aio_image.host.mounts import mounts_below
 from tests.host.dib.builds import IMAGE_SETTINGS, Build
 
 
@@ -21,10 +22,9 @@ def small_image(small_build: Build, small_root: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """No test leaves a mount or a loop device (other builds on this host may come and go)."""
-    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test leaves a mount or a loop device (those of other builds on this host may stay)."""
     yield
-    after = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    assert [line for line in after if line not in mounts and "pytest" in line] == []
-    assert [loop for loop in loops.bound() if "pytest" in loop.backing] == []
+    ours = tmp_path_factory.getbasetemp()
+    assert mounts_below(ours) == ()
+    assert [loop for loop in loops.bound() if str(ours) in loop.backing] == []
