@@ -40,6 +40,9 @@ _TELLING = (
     re.compile(r"(error|failed|cannot|not found|no such|denied|refused)", re.IGNORECASE),
 )
 _KEPT_LINES = 200
+# mmdebstrap installs Debian's essential packages first, some 70, then all others in one go.
+_FEW_PACKAGES = 120
+_SHARE_OF_FEW = 0.08
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class LogReader:
         self._packages = 0
         self._unpacked = 0
         self._set_up = 0
+        self._begun_at = 0.0
+        self._share = 1.0
         self._percent = -1
 
     @property
@@ -128,10 +133,13 @@ class LogReader:
 
     def _packages_line(self, text: str) -> None:
         if summary := _SUMMARY.match(text):
+            self._begun_at = self._installed()
             self._packages = int(summary["count"])
+            few = self._begun_at == 0 and self._packages < _FEW_PACKAGES
+            self._share = _SHARE_OF_FEW if few else 1 - self._begun_at
             self._unpacked = self._set_up = 0
         elif (fetched := _FETCH.match(text)) and self._packages:
-            self._tell(f"downloading, {fetched['number']} of {self._packages}", 0.0)
+            self._tell(f"downloading, {fetched['number']} of {self._packages}", self._installed())
         elif (unpacking := _UNPACKING.match(text)) and self._packages:
             self._unpacked += 1
             self._tell(f"unpacking {unpacking['package']}", self._installed())
@@ -140,12 +148,15 @@ class LogReader:
             self._tell(f"setting up {setting_up['package']}", self._installed())
 
     def _installed(self) -> float:
-        """dpkg's two passes count alike; apt interleaves them."""
-        return (self._unpacked + self._set_up) / (2 * self._packages)
+        """How much of all packages is done; dpkg's two passes count alike, apt interleaves them."""
+        if not self._packages:
+            return 0.0
+        done = (self._unpacked + self._set_up) / (2 * self._packages)
+        return self._begun_at + self._share * min(done, 1.0)
 
     def _tell(self, message: str, fraction: float) -> None:
         """Report, but each percent only once: dpkg is quicker than a reader."""
-        percent = int(min(fraction, 1.0) * 100)
-        if percent > self._percent or percent == 0:
+        percent = int(fraction * 100)
+        if percent > self._percent or message.startswith("downloading"):
             self._percent = percent
-            self._report(message, min(fraction, 1.0))
+            self._report(message, fraction)

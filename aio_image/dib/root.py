@@ -69,7 +69,14 @@ def installed_packages(tree: Path) -> str:
          "--showformat=${db:Status-Abbrev}\t${Package}\t${Version}\t${Installed-Size}\n"],
     ).output  # fmt: skip
     rows = (line.split("\t") for line in listed.splitlines())
-    return "".join(sorted(" ".join(row[1:]) + "\n" for row in rows if row[0].startswith("ii")))
+    # An empty package states no size.
+    return "".join(
+        sorted(
+            f"{name} {version} {size or 0}\n"
+            for state, name, version, size in rows
+            if state.startswith("ii")
+        )
+    )
 
 
 def _inputs(ctx: StepContext, mirror: DebianMirror, settings: Any) -> dict[str, str]:

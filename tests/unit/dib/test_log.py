@@ -42,16 +42,30 @@ Converting image using qemu-img convert
     assert told == [
         ("aio-root/root.d/10-aio-root", None),
         ("downloading, 1 of 2", 0.0),
-        ("unpacking one", 0.25),
-        ("unpacking two", 0.5),
-        ("setting up one", 0.75),
-        ("setting up two", 1.0),
+        ("unpacking one", 0.02),
+        ("unpacking two", 0.04),
+        ("setting up one", 0.06),
+        ("setting up two", 0.08),
         ("compiling Python modules", None),
         ("post-install.d/30-other", None),
         ("copying the tree into the root file system", None),
         ("compressing the image", None),
     ]
     assert reader.hook == Hook("post-install", "30-other")
+
+
+def test_all_packages_count_as_one() -> None:
+    def install(count: int) -> str:
+        lines = [f"0 upgraded, {count} newly installed, 0 to remove and 0 not upgraded."]
+        for doing in ("Unpacking", "Setting up"):
+            lines += [f"{doing} package{number} (1.0) ..." for number in range(count)]
+        return "\n".join(lines) + "\n"
+
+    _, told = read(install(70) + install(800))
+    fractions = [fraction for _, fraction in told if fraction is not None]
+    assert fractions == sorted(fractions)
+    assert len(fractions) > 90
+    assert fractions[-1] == 1.0
 
 
 def test_the_reason_is_what_the_hook_said_before_the_clean_up() -> None:
