@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 import yaml
 
 from aio_image import deployers
-from aio_image.bake import nspawn
+from aio_image.bake import nspawn, outside
 from aio_image.bake.inside import run_inside
 from aio_image.bake.nspawn import Cable, Container
 from aio_image.bake.scan import scan_layers
@@ -67,10 +68,9 @@ def gate(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     results = [ctx.inputs["root"], ctx.inputs["bake"], ctx.inputs["seal"]]
     rules = Rules.of(ctx.step.settings["deployer"])
-    copy = ctx.work / "copy"
-    copy.mkdir()
     console = ctx.log.with_suffix(".console.log")
-    with trees.writable(results, copy, ctx.work) as root:
+    # The copy is where a failed step's tree is looked for, so that one can look inside.
+    with trees.writable(results, ctx.output, ctx.work, durable=False) as root:
         _leave_out(root, rules)
         _seed(root, rules)
         began = time.monotonic()
@@ -99,13 +99,15 @@ def gate(ctx: StepContext) -> None:
             finally:
                 _keep_journal(container, ctx.log)
         ctx.progress("Search the copy for canaries", 0.95)
-        left = list(scan_layers(root, trees.layers_above([*results, copy], 1)))
+        left = list(scan_layers(root, trees.layers_above([*results, ctx.output], 1)))
     if left:
         raise BuildError(
             f"{left[0].path} still holds a canary after the first boot",
             hint="personalise has to replace it: is it in the deployer's secrets.yaml?",
             details=[f"{each.path} (byte {each.offset})" for each in left],
         )
+    shutil.rmtree(ctx.output / trees.TREE)
+    (ctx.output / trees.WHOLE).unlink(missing_ok=True)
     report["left_out"] = dict(rules.left_out)
     (ctx.output / "gate.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
@@ -229,7 +231,7 @@ def _token(
         "authority": str(root / _AUTHORITY),
     }
     asked = run_program(
-        [*container.outside(), sys.executable, "-m", "aio_image.bake.outside"],
+        [*container.outside(), sys.executable, "-m", outside.__name__],
         env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         feed=json.dumps(request),
         timeout=90,

@@ -136,12 +136,14 @@ def merged(results: Sequence[Path], scratch: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writable(results: Sequence[Path], output: Path, scratch: Path) -> Iterator[Path]:
+def writable(
+    results: Sequence[Path], output: Path, scratch: Path, *, durable: bool = True
+) -> Iterator[Path]:
     """The trees of ``results`` (lowest first) as one, writable; changes end up in ``output/tree``.
 
     ``output`` and ``scratch`` must be on one file system. When the block ends, ``output/tree``
-    is on disk as a difference or, with ``output/whole``, as a whole copy. When it raises, what is
-    there is of no use.
+    holds the difference or, with ``output/whole``, a whole copy; ``durable`` waits until that is
+    on disk. When the block raises, what is there is only good for looking at.
     """
     layers = stack(results)
     upper = output / TREE
@@ -149,7 +151,8 @@ def writable(results: Sequence[Path], output: Path, scratch: Path) -> Iterator[P
         copy_tree(results, upper, scratch)
         (output / WHOLE).touch()
         yield upper
-        run(["sync", "-f", output])
+        if durable:
+            run(["sync", "-f", output])
         return
     upper.mkdir(parents=True)
     _like(layers[-1], upper)
@@ -166,7 +169,8 @@ def writable(results: Sequence[Path], output: Path, scratch: Path) -> Iterator[P
     finally:
         _unmount(point)
         shutil.rmtree(room, ignore_errors=True)
-    run(["sync", "-f", output])
+    if durable:
+        run(["sync", "-f", output])
 
 
 def copy_tree(results: Sequence[Path], destination: Path, scratch: Path) -> None:
