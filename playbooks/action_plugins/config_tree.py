@@ -13,6 +13,13 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19 trusts every string
+
+    def trust_as_template(text):
+        return text
+
 
 class ActionModule(ActionBase):
     """Arguments are those of the module; ``files`` comes from the tree and the manifest."""
@@ -68,11 +75,7 @@ class ActionModule(ActionBase):
     def _render(self, text, source, search, task_vars):
         data = task_vars | {"ansible_search_path": search, "template_path": str(source)}
         templar = self._templar.copy_with_new_env(searchpath=search, available_variables=data)
-        try:
-            from ansible.template import trust_as_template
-
-            text = trust_as_template(text)
-        except ImportError:  # ansible-core before 2.19 trusts every string
-            pass
-        rendered = templar.template(text, preserve_trailing_newlines=True, convert_data=False)
+        rendered = templar.template(
+            trust_as_template(text), preserve_trailing_newlines=True, convert_data=False
+        )
         return str(rendered)

@@ -6,10 +6,11 @@ community.docker.nsenter, with two differences: modules are piped in instead of 
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible.module_utils.common.text.converters import to_bytes
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
@@ -62,18 +63,17 @@ class Connection(ConnectionBase):
 
     def put_file(self, in_path: str, out_path: str) -> None:
         super().put_file(in_path, out_path)
-        with open(to_bytes(in_path), "rb") as source:
-            code, _, err = self.exec_command(f"cat > '{out_path}'", in_data=source.read())
+        data = Path(in_path).read_bytes()
+        code, _, err = self.exec_command(f"cat > {shlex.quote(out_path)}", in_data=data)
         if code:
             raise AnsibleConnectionFailure(f"cannot write {out_path} in the machine: {err!r}")
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         super().fetch_file(in_path, out_path)
-        code, out, err = self.exec_command(f"cat '{in_path}'")
+        code, out, err = self.exec_command(f"cat {shlex.quote(in_path)}")
         if code:
             raise AnsibleConnectionFailure(f"cannot read {in_path} in the machine: {err!r}")
-        with open(to_bytes(out_path), "wb") as target:
-            target.write(out)
+        Path(out_path).write_bytes(out)
 
     def close(self) -> None:
         self._connected = False

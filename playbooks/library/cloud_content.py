@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from ansible.module_utils.aio_cloud import ARGUMENTS, connect
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -29,23 +30,6 @@ options:
     type: dict
     required: true
 """
-
-
-def _connect(params):
-    from openstack import connection
-
-    return connection.Connection(
-        auth={
-            "auth_url": params["auth_url"],
-            "username": "admin",
-            "password": params["admin_password"],
-            "project_name": "admin",
-            "user_domain_id": "default",
-            "project_domain_id": "default",
-        },
-        region_name=params["region"],
-        interface="internal",
-    )
 
 
 def _flavors(cloud, params):
@@ -104,16 +88,14 @@ def _network(cloud, params):
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "auth_url": {"type": "str", "required": True},
-            "admin_password": {"type": "str", "required": True, "no_log": True},
-            "region": {"type": "str", "required": True},
+            **ARGUMENTS,
             "flavors": {"type": "list", "elements": "dict", "required": True},
             "image_name": {"type": "str", "required": True},
             "image_file": {"type": "path", "required": True},
             "network": {"type": "dict", "required": True},
         }
     )
-    cloud = _connect(module.params)
+    cloud = connect(module)
     made = []
     # Side by side: each of the three services is still being imported when it is first asked.
     with ThreadPoolExecutor(3) as pool:

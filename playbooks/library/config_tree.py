@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 from fnmatch import fnmatch
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -46,55 +47,61 @@ options:
     default: []
   rules:
     description:
-      - Owner, group and mode of files by pattern, the first match wins; root, root and 0644 where none does.
+      - Owner, group and mode of files by pattern; the first match wins.
+      - Root, root and 0644 where none does.
     type: list
     elements: dict
     default: []
 """
 
 
-def _ids(rule: dict[str, str]) -> tuple[int, int]:
-    owner = pwd.getpwnam(rule.get("owner", "root")).pw_uid
-    return owner, grp.getgrnam(rule.get("group", "root")).gr_gid
-
-
-def _own(path: str, rule: dict[str, str], mode: str) -> bool:
+def _own(path: Path, rule: dict[str, str], mode: str) -> bool:
     """Sets owner and mode; True when either was different."""
-    want = (*_ids(rule), int(rule.get("mode", mode), 8))
-    have = os.stat(path)
+    owner = pwd.getpwnam(rule.get("owner", "root")).pw_uid
+    group = grp.getgrnam(rule.get("group", "root")).gr_gid
+    want = (owner, group, int(rule.get("mode", mode), 8))
+    have = path.stat()
     if (have.st_uid, have.st_gid, have.st_mode & 0o7777) == want:
         return False
-    os.chown(path, want[0], want[1])
-    os.chmod(path, want[2])
+    os.chown(path, owner, group)
+    path.chmod(want[2])
     return True
 
 
-def _write(path: str, content: str, rule: dict[str, str]) -> bool:
+def _write(path: Path, content: str, rule: dict[str, str]) -> bool:
     data = content.encode()
-    try:
-        with open(path, "rb") as existing:
-            same = existing.read() == data
-    except FileNotFoundError:
-        same = False
-    if not same:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        fresh = f"{path}.aio-new"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(data)
-        _own(fresh, rule, "0644")
-        os.replace(fresh, path)
-    return _own(path, rule, "0644") or not same
-
-
-def _link(path: str, target: str) -> bool:
-    if os.path.islink(path) and os.readlink(path) == target:
-        return False
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    if os.path.lexists(path):
-        os.unlink(path)
-    os.symlink(target, path)
+    if path.is_file() and path.read_bytes() == data:
+        return _own(path, rule, "0644")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.aio-new")
+    # Nobody else may read it before it has its owner and mode.
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(data)
+    _own(fresh, rule, "0644")
+    fresh.replace(path)
     return True
+
+
+def _link(path: Path, target: str) -> bool:
+    if path.is_symlink() and str(path.readlink()) == target:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+    return True
+
+
+def _folder(path: Path, rule: dict[str, str]) -> bool:
+    there = path.is_dir()
+    path.mkdir(parents=True, exist_ok=True)
+    return _own(path, rule, "0755") or not there
+
+
+def _absent(path: Path) -> bool:
+    there = path.is_symlink() or path.exists()
+    path.unlink(missing_ok=True)
+    return there
 
 
 def main() -> None:
@@ -110,24 +117,16 @@ def main() -> None:
         }
     )
     params = module.params
+
+    def rule_of(path: str) -> dict[str, str]:
+        return next((rule for rule in params["rules"] if fnmatch(path, rule["path"])), {})
+
     changed = []
     try:
-        for path in params["absent"]:
-            if os.path.lexists(path):
-                os.unlink(path)
-                changed.append(path)
-        for path, rule in params["folders"].items():
-            fresh = not os.path.isdir(path)
-            os.makedirs(path, exist_ok=True)
-            if _own(path, rule or {}, "0755") or fresh:
-                changed.append(path)
-        for path, content in params["files"].items():
-            rule = next((r for r in params["rules"] if fnmatch(path, r["path"])), {})
-            if _write(path, content, rule):
-                changed.append(path)
-        for path, target in params["links"].items():
-            if _link(path, target):
-                changed.append(path)
+        changed += [path for path in params["absent"] if _absent(Path(path))]
+        changed += [p for p, rule in params["folders"].items() if _folder(Path(p), rule or {})]
+        changed += [p for p, text in params["files"].items() if _write(Path(p), text, rule_of(p))]
+        changed += [p for p, target in params["links"].items() if _link(Path(p), target)]
     except (OSError, KeyError) as error:
         module.fail_json(msg=f"config_tree: {error}")
     module.exit_json(changed=bool(changed), paths=changed)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ansible.module_utils.aio_cloud import ARGUMENTS, connect
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -26,24 +27,6 @@ options:
     type: dict
     required: true
 """
-
-
-def _connect(params):
-    from openstack import connection
-
-    return connection.Connection(
-        auth={
-            "auth_url": params["auth_url"],
-            "username": "admin",
-            "password": params["admin_password"],
-            "project_name": "admin",
-            "user_domain_id": "default",
-            "project_domain_id": "default",
-        },
-        region_name=params["region"],
-        interface="internal",
-        identity_interface="internal",
-    ).identity
 
 
 def _users(identity, params):
@@ -92,16 +75,14 @@ def _catalogue(identity, params):
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "auth_url": {"type": "str", "required": True},
-            "admin_password": {"type": "str", "required": True, "no_log": True},
-            "region": {"type": "str", "required": True},
+            **ARGUMENTS,
             "endpoint_host": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "dict", "required": True},
             "users": {"type": "dict", "required": True, "no_log": True},
         }
     )
     try:
-        identity = _connect(module.params)
+        identity = connect(module).identity
         made = _users(identity, module.params) + _catalogue(identity, module.params)
     except Exception as error:
         module.fail_json(msg=f"keystone at {module.params['auth_url']}: {error}")
