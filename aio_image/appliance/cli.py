@@ -25,11 +25,11 @@ def main(arguments: Sequence[str] | None = None, layout: Layout | None = None) -
     try:
         return int(given.run(given, layout))
     except ApplianceProblem as problem:
-        print(f"aio: {problem.message}", file=sys.stderr)
-        for detail in problem.details[1:]:
-            print(f"     {detail}", file=sys.stderr)
-        if problem.hint:
-            print(f"     {problem.hint}", file=sys.stderr)
+        for detail in problem.details:
+            print(f"  {detail}", file=sys.stderr)
+        # In one line and last: what is shown of a failed unit is the last line it said.
+        cure = f"; {problem.hint}" if problem.hint else ""
+        print(f"aio: {problem.message}{cure}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         return 130

@@ -144,8 +144,6 @@ def run(layout: Layout, reporter: Reporter) -> None:
         write_atomic(layout.personalised, f"{work.ledger.bake_id}\n")
     except (ApplianceProblem, OSError, subprocess.SubprocessError) as error:
         problem = as_problem(error)
-        for detail in problem.details:
-            print(detail, flush=True)
         status.state = FAILED
         status.detail = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
         reporter.publish(status)

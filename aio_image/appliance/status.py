@@ -89,7 +89,7 @@ class Reporter:
             return
         self.last = new
         status.uptime = uptime()
-        print(self._sentence(status), flush=True)
+        print(self._sentence(status, status.detail), flush=True)
         self._to_consoles(status.line())
         make_folder(self.layout.run)
         # What units said is for those who may read the journal.
@@ -99,10 +99,11 @@ class Reporter:
 
     def set_fence(self, status: Status) -> None:
         """Open the fence when ``status`` is healthy, else close it; in haproxy and in its file."""
+        public = status.public()
         entries = {
             "fence": "open" if status.state == HEALTHY else "closed",
-            "json": json.dumps(status.public(), separators=(",", ":")),
-            "text": html.escape(self._sentence(status)),
+            "json": json.dumps(public, separators=(",", ":")),
+            "text": html.escape(self._sentence(status, public["detail"])),
         }
         content = "".join(f"{key} {value}\n" for key, value in entries.items())
         _replace(self.layout.fence_map, content)
@@ -111,11 +112,10 @@ class Reporter:
         for command in commands:
             tell_haproxy(self.layout.haproxy_socket, command)
 
-    def _sentence(self, status: Status) -> str:
+    def _sentence(self, status: Status, detail: str) -> str:
         if status.state == HEALTHY:
             return f"Healthy after {status.uptime:.0f} s: {status.url}"
         step = f" ({status.done}/{status.total})" if status.total else ""
-        detail = status.public()["detail"]
         return f"{status.state.capitalize()}, {status.stage}{step}: {detail}"
 
     def _to_consoles(self, line: str) -> None:
@@ -129,7 +129,8 @@ class Reporter:
                     os.close(handle)
 
     def _banner(self, status: Status) -> None:
-        text = f"OpenStack AIO: {self._sentence(status)}\n"
+        # Who sees this sees the console, where the reason stands already.
+        text = f"OpenStack AIO: {self._sentence(status, status.detail)}\n"
         if status.state == HEALTHY:
             text += (
                 "  user admin, domain Default; password: keystone_auth_admin_password in\n"
