@@ -30,8 +30,9 @@ PHASES = [
     ("seal", "Remove identities"),
     ("gate", "First boot"),
     ("image", "writing the root"),
-    ("image", "block-device.d"),
+    ("image", "copying the tree"),
     ("image", "finalise.d"),
+    ("image", "compressing"),
 ]
 
 
