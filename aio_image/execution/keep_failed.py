@@ -12,17 +12,22 @@ from aio_image.paths import Home
 # The failed tree is only read: what is tried inside goes to memory and is gone afterwards.
 _ENTER = """\
 #!/bin/sh
-# Opens a shell in the root file system that the step {step} failed on.
-# Nothing done there is kept.
+# Opens a shell in the root file system that the step {step} failed on; needs root.
+# Arguments are a command to run there instead. Nothing done there is kept.
 set -eu
-exec unshare --mount --propagation private sh -eu -c '
-mount -t tmpfs -o mode=0700 tmpfs "$1/inside"
-mkdir "$1/inside/upper" "$1/inside/work" "$1/inside/root"
-cd "$1"
-mount -t overlay overlay -o "lowerdir=$2,upperdir=inside/upper,workdir=inside/work" inside/root
-exec systemd-nspawn --quiet --register=no --keep-unit --as-pid2 --directory="$1/inside/root" \\
-    --private-network /bin/bash --login
-' enter {folder} {layers}
+exec unshare --mount --propagation slave --pid --fork --kill-child --net --uts sh -eu -c '
+folder=$1 layers=$2
+shift 2
+mount -t tmpfs -o mode=0700 tmpfs "$folder/inside"
+cd "$folder"
+mkdir inside/upper inside/work inside/root
+mount -t overlay overlay -o "lowerdir=$layers,upperdir=inside/upper,workdir=inside/work" inside/root
+mount -t proc proc inside/root/proc
+mount --rbind /dev inside/root/dev
+[ $# -gt 0 ] || set -- /bin/bash --login
+exec env -i HOME=/root TERM="${{TERM:-dumb}}" LC_ALL=C.UTF-8 \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot inside/root "$@"
+' enter {folder} {layers} "$@"
 """
 
 
