@@ -54,7 +54,7 @@ class Leftover:
     freed: Freed
 
     def __str__(self) -> str:
-        began = f", started {self.started}," if self.started else ""
+        began = f", started {self.started}" if self.started else ""
         log = f"; its logs: {self.log}" if self.log else ""
         line = f"an earlier run ({self.subject}{began}) was killed; freed: {self.freed}{log}"
         return "; ".join([line, *self.freed.troubles])

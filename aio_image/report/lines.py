@@ -51,7 +51,8 @@ def lines_of(event: Event, style: Style) -> list[str]:
             lines = [f"{style.mark('ok')} {event.title}  {spell_seconds(event.seconds)}"]
         case StepFailed():
             after = spell_seconds(event.seconds)
-            lines = [f"{style.mark('failed')} {event.title}: failed after {after}"]
+            how = "stopped" if event.reason.startswith("stopped by") else "failed"
+            lines = [f"{style.mark('failed')} {event.title}: {how} after {after}"]
         case CheckFinished():
             lines = _check(event, style)
         case Notice():

@@ -27,6 +27,7 @@ ALL = [
     ev.StepFinished("b", "Step b", 61.0),
     ev.StepStarted("c", "Step c"),
     ev.StepFailed("c", "Step c", 2.0, "because", "do this", "/log"),
+    ev.StepFailed("d", "Step d", 1.0, "stopped by SIGINT in step d"),
     ev.CheckFinished("kvm", "failed", 3.0, "hangs", "load it\nor not"),
     ev.CheckFinished("disk", "ok", 0.0, "plenty", "never shown"),
     ev.Result("image", {"path": "/x", "bytes": 5_000_000, "fresh": True}),
@@ -58,6 +59,7 @@ def test_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         "ok Step b  61 s",
         "10:00:00 Step c",
         "FAIL Step c: failed after 2.0 s",
+        "FAIL Step d: stopped after 1.0 s",
         "FAIL kvm  (3.0 s)  hangs",
         "    load it",
         "    or not",
@@ -91,14 +93,14 @@ def test_json_lines_hold_everything() -> None:
     read = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [each["event"] for each in read] == [type(each).__name__ for each in ALL]
     assert read[7]["reason"] == "because"
-    assert read[10]["facts"] == {"path": "/x", "bytes": 5_000_000, "fresh": True}
+    assert read[11]["facts"] == {"path": "/x", "bytes": 5_000_000, "fresh": True}
 
 
 def test_quiet_tells_results_and_troubles_only() -> None:
     stream = io.StringIO()
     tell(Quiet(stream))
     firsts = [line.split()[0] for line in stream.getvalue().splitlines() if line[0] != " "]
-    assert firsts == ["warn", "FAIL", "FAIL", "image:"]
+    assert firsts == ["warn", "FAIL", "FAIL", "FAIL", "image:"]
 
 
 @pytest.mark.parametrize(
