@@ -16,9 +16,8 @@ from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.paths import resource
 
-# There is no network to wait for, and the image's first boot is not this one.
+# The image's first boot is not this one.
 _NOT_NOW = (
-    "systemd-networkd-wait-online.service",
     "cloud-init-local.service",
     "cloud-init-network.service",
     "cloud-init-main.service",

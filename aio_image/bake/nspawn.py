@@ -32,7 +32,8 @@ INSIDE = {
 
 _HIERARCHY = "/sys/fs/cgroup"
 _GROUP_PREFIX = "aio-image."
-_GROUP_STALE_SECONDS = 600
+# A group is without processes only for a moment at its beginning and at its end.
+_GROUP_STALE_SECONDS = 30
 _PEER = "aio-peer"
 _KILL_SECONDS = 20
 # systemd draws one such line a second for a job that takes long.

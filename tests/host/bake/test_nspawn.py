@@ -242,3 +242,26 @@ def test_on_a_host_with_systemd_and_unified_control_groups(
                 assert said.output.split() == ["whole"]
 
     private(body)
+
+
+def test_control_groups_of_killed_builds_are_swept(
+    small: Path, tmp_path: Path, private: Private, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    hierarchy = Path("/sys/fs/cgroup")
+    if not (hierarchy / "cgroup.controllers").exists():
+        hierarchy /= "unified"
+    if not (hierarchy / "cgroup.controllers").exists():
+        pytest.skip("this host shows no unified control groups outside of containers")
+    left = hierarchy / f"aio-image.left{os.getpid()}"
+    (left / "payload/system.slice").mkdir(parents=True)
+    monkeypatch.setattr(nspawn, "_GROUP_STALE_SECONDS", 0)
+
+    def body() -> None:
+        with (
+            trees.writable([small], tmp_path / "out", tmp_path / "work") as root,
+            nspawn.booted(root, console=tmp_path / "console", orderly=False),
+        ):
+            assert not left.exists()
+
+    private(body)
