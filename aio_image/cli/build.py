@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from aio_image.cli.elevate import ensure_root
@@ -90,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     if not (idle and delivered(image, manifest, target)):
         ensure_root(_words(args), "a build")
     with events_for(args) as events:
+        if os.geteuid() == 0 and any(home.work.glob("*")):
+            _reap(home, events)
         if not idle:
             _build(args, plan, home, events)
         done = deliver(image, manifest, target)
@@ -106,6 +109,13 @@ def _build(args: argparse.Namespace, plan: Plan, home: Home, events: Events) -> 
     why = f" ({first.step.name}: {first.reason})" if first else ""
     events.emit(Notice(f"{plan.profile}: {summary(rows)}{why}"))
     build(plan, home, events, start=args.start, keep_failed=args.keep_failed)
+
+
+def _reap(home: Home, events: Events) -> None:
+    """Free what a killed build left, also where there is nothing to build."""
+    from aio_image.execution.build import reap_leftovers  # noqa: PLC0415
+
+    reap_leftovers(home, events)
 
 
 def _kept(plan: Plan, home: Home) -> tuple[Path, Path]:

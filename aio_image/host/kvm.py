@@ -102,7 +102,7 @@ def run_probe_guest(name: str, cpu: str, seconds: float) -> tuple[int, str]:
             check=False,
         )  # fmt: skip
     said = [line for line in done.errors.splitlines() if line and "warning:" not in line]
-    first = said[0].removeprefix(f"{QEMU}: ") if said else ""
+    first = said[0].removeprefix(f"{QEMU}: ").removeprefix("error: ") if said else ""
     if done.status in (-signal.SIGKILL, 128 + signal.SIGKILL):
         raise TimeoutError(first)
     if done.status == 127:
