@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,9 +16,7 @@ from aio_image.boot.ports import Forwards, choose_forwards, forwards_at
 from aio_image.boot.seed import Seed, write_seed
 from aio_image.boot.watch import STEP, Watch
 from aio_image.errors import ApplianceError, HostError
-from aio_image.host import journal
 from aio_image.host.cancel import Cancel
-from aio_image.host.runs import MARK
 from aio_image.paths import Home
 from aio_image.report.events import Events, StepFailed, StepFinished, StepProgress, StepStarted
 
@@ -27,6 +24,7 @@ from aio_image.report.events import Events, StepFailed, StepFinished, StepProgre
 @dataclass(frozen=True)
 class Machine:
     """What to boot and on what. ``memory`` is in MiB. ``guest_ports`` are to be reachable.
+    ``units`` are those without which there is no cloud.
 
     ``connect`` is a libvirt URI (None: the one that suits this host); ``network`` a libvirt
     network instead of forwarded ports. ``disk`` is a QCOW2 to keep between boots; without it
@@ -41,6 +39,7 @@ class Machine:
     cpus: int
     healthy: float
     check: float
+    units: tuple[str, ...] = ()
     firmware: str = "bios"
     accelerator: str = "auto"
     connect: str | None = None
@@ -136,15 +135,14 @@ def booted(
             forwards=forwards,
             network=machine.network,
             restarts=machine.restarts,
-            mark={} if keep or MARK not in os.environ else {MARK: os.environ[MARK]},
         )
         _make_files(machine, identity, spec, made)
-        if not keep and connection.root is None:
-            journal.record("domain", uri=connection.uri, uuid=spec.uuid)
         domain = hypervisor.start(connection, domain_xml(spec), ends_with_us=not keep)
         powered_on = time.monotonic()
         made.callback(hypervisor.stop, domain)
-        watch = Watch(console, lambda: hypervisor.running(domain), limits, powered_on)
+        watch = Watch(
+            console, lambda: hypervisor.running(domain), limits, powered_on, machine.units
+        )
         yield Appliance(identity, chosen, limits, forwards, connection.uri, console, domain, watch)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid as uuids
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +26,6 @@ class DomainSpec:
 
     ``accelerator`` is kvm or tcg. ``nvram`` is where UEFI variables go (unused with bios).
     ``restarts`` says whether the guest may reboot; where not, a reboot ends the domain.
-    ``mark`` is put into QEMU's environment, for its run to find it by.
     """
 
     name: str
@@ -43,7 +41,6 @@ class DomainSpec:
     forwards: Forwards | None = None
     network: str | None = None
     restarts: bool = False
-    mark: Mapping[str, str] = field(default_factory=dict)
     uuid: str = field(default_factory=lambda: str(uuids.uuid4()))
 
 
@@ -152,14 +149,11 @@ def _network_card(devices: ET.Element, spec: DomainSpec) -> None:
 
 
 def _to_qemu_itself(root: ET.Element, spec: DomainSpec) -> None:
-    arguments = _user_network(spec, spec.forwards) if spec.forwards is not None else ()
-    if not arguments and not spec.mark:
+    if spec.forwards is None:
         return
     line = ET.SubElement(root, f"{{{_QEMU_NS}}}commandline")
-    for argument in arguments:
+    for argument in _user_network(spec, spec.forwards):
         ET.SubElement(line, f"{{{_QEMU_NS}}}arg", value=argument)
-    for name, value in spec.mark.items():
-        ET.SubElement(line, f"{{{_QEMU_NS}}}env", name=name, value=value)
 
 
 def _user_network(spec: DomainSpec, forwards: Forwards) -> tuple[str, ...]:

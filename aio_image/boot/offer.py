@@ -17,13 +17,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Offer:
-    """What an image is expected to offer: catalogue rows, public ports, a dashboard or not.
+    """What an image is expected to offer: catalogue rows, units, public ports, a dashboard or not.
 
     ``test`` and ``appliance`` are the sizes to boot it with (MiB, processors); ``healthy`` and
     ``check`` the time limits in seconds that hold with KVM.
     """
 
     expected: tuple[Endpoint, ...]
+    units: tuple[str, ...]
     ports: tuple[int, ...]
     horizon: bool
     test: Size

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aio_image.boot.kept import room
+from aio_image.doctor.checks import require
+from aio_image.doctor.model import BOOT
 from aio_image.host import reap, runs
 from aio_image.host.cancel import Cancel, stopped_by_signals
 from aio_image.paths import Home
@@ -29,6 +31,7 @@ class Session:
 def session(home: Home, image: Path, events: Events, *, keep: bool = False) -> Iterator[Session]:
     """A session to boot ``image`` in. With ``keep`` its folder stays, and so does the guest.
 
+    The host is first checked for what a boot needs.
     From the main thread only: SIGINT, SIGTERM and SIGHUP raise Cancelled in it. What a killed
     session left is freed by the next.
     """
@@ -36,6 +39,7 @@ def session(home: Home, image: Path, events: Events, *, keep: bool = False) -> I
         for leftover in reap.reap(home):
             level = "warning" if leftover.freed.troubles else "info"
             events.emit(Notice(str(leftover), level=level))
+        require(home, BOOT, events)
         with runs.claimed(home, image.stem) as run:
             folder = run.folder
             if keep:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from aio_image.boot.appliance import Appliance, Machine, booted
 from aio_image.boot.offer import Offer
 from aio_image.boot.session import Session
 from aio_image.boot.timeline import Timeline
+from aio_image.boot.watch import Watch
 from aio_image.errors import ApplianceError
 from aio_image.health.check import run_checks
 from aio_image.health.client import CheckFailed, Cloud
@@ -88,20 +88,23 @@ def run_trial(
             checks_begin = watch.seconds
             trial.checks += run_checks(checks_for(cloud.target), cloud, events)
             watch.drain()
-            trial.checks.append(_units(watch.failed_units, events))
+            trial.checks.append(_units(watch, events))
             trial.timeline.add(checks_begin, "check", "first")
             trial.timeline.add(watch.seconds, "check", "last")
         trial.facts["seconds"] = round(time.monotonic() - begin, 1)
     return trial
 
 
-def _units(failed: Mapping[str, float], events: Events) -> CheckFinished:
+def _units(watch: Watch, events: Events) -> CheckFinished:
     """No unit that systemd told of on the console stayed failed."""
-    if failed:
-        named = ", ".join(failed)
-        result = CheckFinished("units", "failed", 0.0, f"failed: {named}", "journalctl -b -u UNIT")
-    else:
-        result = CheckFinished("units", "ok", 0.0, "none failed")
+    named = ", ".join(watch.failed_units)
+    outcome = "ok"
+    if named:
+        needed = any(watch.is_essential(unit) for unit in watch.failed_units)
+        outcome = "failed" if needed else "warning"
+    detail = f"failed: {named}" if named else "none failed"
+    hint = "journalctl --boot --unit UNIT on the appliance" if named else ""
+    result = CheckFinished("units", outcome, 0.0, detail, hint)
     events.emit(result)
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from aio_image.boot.accelerator import Limits
@@ -31,10 +31,16 @@ _SECOND_CHANCE = 1 / 20
 # What follows a fatal line on the console (a panic's trace) is worth having in the log.
 _AFTERMATH = 1.5
 _TAIL = 25
+# The appliance's own units are all needed.
+_OWN = "aio-"
 
 
 class Watch:
-    """One boot. ``alive`` tells whether the guest still runs; ``powered_on``: by time.monotonic."""
+    """One boot. ``alive`` tells whether the guest still runs; ``powered_on``: by time.monotonic.
+
+    ``essential`` are the units without which there is no cloud: one that fails, and is not
+    started again, ends the wait. Others are in ``failed_units`` for whoever judges.
+    """
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class Watch:
         alive: Callable[[], bool],
         limits: Limits,
         powered_on: float,
+        essential: Collection[str] = (),
     ) -> None:
         self.timeline = Timeline()
         self.progress: Progress | None = None
@@ -53,6 +60,7 @@ class Watch:
         self._limits = limits
         self._events = Events()
         self._powered_on = powered_on
+        self._essential = frozenset(essential)
         self._offsets: list[float] = []
 
     @property
@@ -87,6 +95,10 @@ class Watch:
             self._check_units()
             self._check_time(last_sign)
             time.sleep(_PAUSE)
+
+    def is_essential(self, unit: str) -> bool:
+        """Whether ``unit``, as the console named it, is one of those the cloud needs."""
+        return unit.startswith(_OWN) or any(_same(unit, name) for name in self._essential)
 
     def drain(self) -> None:
         """Take in what the console told since, without waiting and without judging."""
@@ -132,8 +144,11 @@ class Watch:
 
     def _check_units(self) -> None:
         chance = self._limits.healthy * _SECOND_CHANCE
-        given_up = [unit for unit, since in self.failed_units.items()
-                    if self.seconds - since > chance]  # fmt: skip
+        given_up = [
+            unit
+            for unit, since in self.failed_units.items()
+            if self.is_essential(unit) and self.seconds - since > chance
+        ]
         if given_up:
             raise self._error(f"failed and not restarted: {', '.join(given_up)}", "")
 

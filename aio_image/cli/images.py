@@ -75,6 +75,7 @@ def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) 
         cpus=args.cpus or size.cpus,
         healthy=offer.healthy,
         check=offer.check,
+        units=offer.units,
         firmware=args.firmware,
         accelerator=args.accelerator,
         connect=args.connect,
@@ -94,10 +95,12 @@ def offer_of(image: Path) -> Offer:
     about = _read(manifest) if manifest.is_file() else _default()
     try:
         services = list(about["services"])
-        expected, ports = expected_of(deployers.load(about["deployer"]).dump(services))
+        table = deployers.load(about["deployer"]).dump(services)
+        expected, ports = expected_of(table)
         limits = about["test"]["limits"]
         return Offer(
             expected=expected,
+            units=tuple(unit for service in table["services"] for unit in service["units"]),
             ports=tuple(sorted({*ports, SSH, HTTP, HTTPS})),
             horizon="horizon" in services,
             test=_size(about["test"]),

@@ -150,25 +150,24 @@ class Cloud:
             raise CheckFailed(f"{what}: {answer.status_code} {_said(answer)}".rstrip())
         return answer
 
-    def wait(self, what: str, ready: Callable[[], bool], limit: float | None = None) -> float:
-        """Ask ``ready`` until it is true; the seconds that took. CheckFailed after ``limit``."""
+    def wait_for(self, what: str, wanted: str, status: Callable[[], str]) -> float:
+        """Ask for the ``status`` of ``what`` until it is ``wanted``; the seconds that took.
 
-        def asked() -> bool:
-            self.cancel.check()
-            return ready()
-
-        return self._patiently(what, asked, limit)
-
-    def _patiently(self, what: str, ready: Callable[[], bool], limit: float | None = None) -> float:
+        CheckFailed when the target's limit for resources is over.
+        """
         begin = time.monotonic()
-        limit = self.target.resource if limit is None else limit
         pause = _FIRST_PAUSE
-        while not ready():
-            if time.monotonic() - begin > limit:
-                raise CheckFailed(f"waited for {what}: not after {limit:.0f} s")
-            time.sleep(pause)
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+        while (now := status()) != wanted:
+            self.cancel.check()
+            pause = self._pause(begin, pause, f"{what} is {now}, not {wanted}")
         return time.monotonic() - begin
+
+    def _pause(self, begin: float, pause: float, state: str) -> float:
+        limit = self.target.resource
+        if time.monotonic() - begin > limit:
+            raise CheckFailed(f"{state} after {limit:.0f} s")
+        time.sleep(pause)
+        return min(pause * _GROWTH, _LONGEST_PAUSE)
 
     @contextmanager
     def temporary(
@@ -189,8 +188,10 @@ class Cloud:
 
     def _remove(self, service_type: str, path: str, what: str, *, wait: bool) -> None:
         self.delete(service_type, path)
-        if wait:
-            self._patiently(f"{what} to be deleted", lambda: self._gone(service_type, path))
+        begin = time.monotonic()
+        pause = _FIRST_PAUSE
+        while wait and not self._gone(service_type, path):
+            pause = self._pause(begin, pause, f"{what} is deleted, but still there")
 
     def _gone(self, service_type: str, path: str) -> bool:
         answer = self.request("GET", service_type, path, ok=(*range(200, 300), 404))

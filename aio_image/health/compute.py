@@ -45,9 +45,7 @@ def instance(cloud: Cloud) -> str:
         made = cloud.post(_TYPE, "/servers", body)["server"]
         path = f"/servers/{made['id']}"
         with cloud.temporary(_TYPE, path, "the instance", wait=True):
-            seconds = cloud.wait(
-                "the instance to be ACTIVE", lambda: _status(cloud, path) == "ACTIVE"
-            )
+            seconds = cloud.wait_for("the instance", "ACTIVE", lambda: _status(cloud, path))
     return f"{image['name']}, {flavor['name']}: ACTIVE after {seconds:.0f} s, deleted"
 
 
@@ -57,7 +55,8 @@ def _status(cloud: Cloud, path: str) -> str:
     if status == "ERROR":
         fault = server.get("fault", {}).get("message", "no reason given")
         raise CheckFailed(f"the instance is in ERROR: {fault}", "journalctl -u nova-compute")
-    return status
+    task = server.get("OS-EXT-STS:task_state")
+    return f"{status} ({task})" if task else status
 
 
 def _tiny_image(cloud: Cloud) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def upload(cloud: Cloud) -> str:
             data=content,
             headers={"Content-Type": "application/octet-stream"},
         )
-        cloud.wait("the image to be active", lambda: _status(cloud, path) == "active")
+        cloud.wait_for("the image", "active", lambda: _status(cloud, path))
         listed = cloud.get(_TYPE, "/v2/images", params={"name": name})["images"]
         if [one["id"] for one in listed] != [made["id"]]:
             raise CheckFailed(f"{name} is not in the list of images")

@@ -24,9 +24,7 @@ def lifecycle(cloud: Cloud) -> str:
     made = cloud.post(_TYPE, f"{_project(cloud)}/volumes", body)["volume"]
     path = f"{_project(cloud)}/volumes/{made['id']}"
     with cloud.temporary(_TYPE, path, "the volume", wait=True):
-        seconds = cloud.wait(
-            "the volume to be available", lambda: _status(cloud, path) == "available"
-        )
+        seconds = cloud.wait_for("the volume", "available", lambda: _status(cloud, path))
     return f"1 GiB available after {seconds:.0f} s, deleted"
 
 

@@ -41,7 +41,7 @@ SPECS = {
     "kvm-secure-network": replace(
         BASE, accelerator="kvm", firmware="secure", forwards=None, network="default"
     ),
-    "tcg-restarts-marked": replace(BASE, restarts=True, mark={"AIO_IMAGE_RUN": "x&y"}),
+    "tcg-restarts": replace(BASE, restarts=True),
 }
 
 
