@@ -97,7 +97,7 @@ _FATAL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "the boot loader's prefix or the partition it looks on is wrong",
         ),
         (
-            r"No bootable (?:device|option)",
+            r"No bootable (?:device|option)|^UEFI Interactive Shell",
             "the firmware found nothing to boot",
             "the image has no boot loader for this firmware (--firmware)",
         ),
@@ -130,7 +130,7 @@ _FATAL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
 )
 
 _MILESTONES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"^SeaBIOS \(version|^BdsDxe: loading "), "firmware"),
+    (re.compile(r"^SeaBIOS \(version|^BdsDxe: "), "firmware"),
     (re.compile(r"^(?:GRUB loading|Welcome to GRUB|\s*GNU GRUB +version)"), "boot loader"),
     (re.compile(r"\] Linux version \S+"), "kernel"),
     (re.compile(r"^Welcome to (?!GRUB).+!$"), "systemd"),

@@ -111,6 +111,7 @@ def test_nothing_to_tell(line: str) -> None:
          "the initramfs opened its shell: the root file system was not found"),
         ("BdsDxe: No bootable option or device was found.",
          "the firmware found nothing to boot"),
+        ("\x1b[2J\x1b[01;01HUEFI Interactive Shell v2.2", "the firmware found nothing to boot"),
         ("No bootable device.", "the firmware found nothing to boot"),
         ('BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0): Access Denied',
          "Secure Boot refused the boot loader (Access Denied)"),
