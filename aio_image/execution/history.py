@@ -31,6 +31,7 @@ def remember_seconds(home: Home, profile: str, step: str, seconds: float) -> Non
         handle, name = tempfile.mkstemp(dir=home.root, prefix=".history-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(known, file, indent=1)
+        Path(name).chmod(0o644)
         Path(name).replace(home.history)
 
 

@@ -54,7 +54,7 @@ def remove_tree(folder: Path) -> None:
     inside = () if folder.is_symlink() else mounts_below(folder)
     if inside:
         raise HostError(
-            f"{folder} is not removed: {len(inside)} mounts are in it",
+            f"{folder} is not removed: something is mounted in it",
             hint="unmount them first: umount " + " ".join(str(each.point) for each in inside),
         )
     run(["rm", "--recursive", "--force", "--one-file-system", "--", folder])

@@ -43,4 +43,5 @@ def _write(store: Path, content: dict[str, Any]) -> None:
         handle, name = tempfile.mkstemp(dir=store.parent, prefix=f".{store.name}-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(content, file)
+        Path(name).chmod(0o644)
         Path(name).replace(store)

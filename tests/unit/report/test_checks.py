@@ -6,7 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aio_image.report.checks import all_passed, results_table, write_json, write_junit
@@ -45,6 +45,7 @@ def test_junit(tmp_path: Path) -> None:
 
 
 @given(st.text(), st.text(), st.text())
+@settings(deadline=None)
 def test_junit_holds_any_text(tmp_path_factory, name: str, detail: str, hint: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path_factory.mktemp("junit") / "junit.xml"
     write_junit(path, "any", [CheckFinished(name, "failed", 0.1, detail, hint)])
