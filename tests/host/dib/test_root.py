@@ -117,8 +117,11 @@ def test_progress_names_hooks_and_goes_up(small_root: Path, small_build: Build) 
 
 def test_an_unknown_package_is_named(small_build: Build) -> None:
     settings = {**ROOT_SETTINGS, "packages": ["no-such-package-anywhere"]}
+    context = small_build.context("root-unknown", settings)
     with pytest.raises(BuildError) as caught:
-        root.run(small_build.context("root-unknown", settings))
+        root.run(context)
+    # As far as it came, for somebody to look inside (execution/keep_failed.py).
+    assert (context.output / "tree/etc/debian_version").is_file()
     assert "aio-root/root.d/10-aio-root" in caught.value.message
     assert "no-such-package-anywhere" in caught.value.message
     assert caught.value.log is not None

@@ -39,6 +39,23 @@ def test_sudo_takes_variables_and_passes_words_and_status(folder: Path) -> None:
     assert (done.stdout, done.returncode) == ("b c|d e|\n", 7)
 
 
+def test_sudo_saves_the_tree_of_a_run_that_fails(folder: Path, tmp_path: Path) -> None:
+    unfinished, kept = tmp_path / "mnt", tmp_path / "tree"
+    (unfinished / "etc").mkdir(parents=True)
+    assert (
+        say([folder / "sudo", "rm", "-rf", unfinished], folder, AIO_TREE=str(kept)).returncode == 0
+    )
+    assert (kept / "etc").is_dir()
+    assert not unfinished.exists()
+    # What is there already is the finished tree: then it is removed as asked.
+    (unfinished / "etc").mkdir(parents=True)
+    say([folder / "sudo", "rm", "-rf", unfinished], folder, AIO_TREE=str(kept))
+    assert not unfinished.exists()
+    (unfinished / "etc").mkdir(parents=True)
+    say([folder / "sudo", "rm", "-rf", unfinished], folder)
+    assert not unfinished.exists()
+
+
 def test_sudo_refuses_what_it_does_not_know(folder: Path) -> None:
     done = say([folder / "sudo", "-u", "nobody", "true"], folder)
     assert done.returncode == 1
