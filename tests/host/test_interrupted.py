@@ -190,8 +190,9 @@ def test_leftovers_are_seen_at_all(home: Home) -> None:
     """The instrument: every kind of thing the other tests look for is found while it is there."""
     build = start(home, "greedy")
     build.until("greedy: ready")
+    # setsid is still on its way to become sleep.
+    assert wait_for(lambda: any(leftovers.SLEEP in each for each in held(home)["processes"]))
     seen = held(home)
     build.process.send_signal(signal.SIGTERM)
     build.end()
     assert set(seen) == {"mounts", "loops", "processes", "scratch", "partitions"}
-    assert any(leftovers.SLEEP in words for words in seen["processes"])
