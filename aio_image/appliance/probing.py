@@ -62,16 +62,12 @@ class Prober:
 
     def __init__(self, probes: Iterable[Probe], ca: Path, name: str) -> None:
         self.up: queue.SimpleQueue[Probe] = queue.SimpleQueue()
-        self._last: dict[str, str] = {}
+        self.fenced: list[Probe] = []  # up, and hidden behind the status page as yet
         self._ca, self._name = ca, name
         self._trust: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         for probe in probes:
             threading.Thread(target=self._until_up, args=(probe,), daemon=True).start()
-
-    def last(self, name: str) -> str:
-        """Why ``name`` is not up, as of the last attempt."""
-        return self._last.get(name, "not asked yet")
 
     def public(self, probe: Probe) -> Answer:
         """What the probe's public port says."""
@@ -93,11 +89,11 @@ class Prober:
                 if backend_up and probe.public_port is not None:
                     answer = self.public(probe)
                 if backend_up and (answer.status in probe.answers or answer.fenced):
+                    if answer.fenced:
+                        self.fenced.append(probe)
                     self.up.put(probe)
                     return
-                self._last[probe.name] = f"answers {answer.status}"
-            except OSError as error:
-                where = probe.public_port if backend_up else probe.port
-                self._last[probe.name] = f"port {where}: {error.strerror or error}"
+            except OSError:
+                pass  # nothing listens yet, or not with our certificate: ask again
             time.sleep(pause)
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)

@@ -14,6 +14,7 @@ from . import heartbeats, scrub, services, units
 from .layout import Layout
 from .machine import Record
 from .probing import Prober
+from .problems import ApplianceProblem
 from .services import Probe, Services
 from .status import FAILED, HEALTHY, WORKING, CameUp, Failure, Reporter, Status, uptime
 from .units import Unit
@@ -113,8 +114,13 @@ class Watch:
 
 def run(layout: Layout, reporter: Reporter) -> None:
     """Watch until healthy. Ends then, and only then: what fails may be mended meanwhile."""
-    wanted = services.load(layout.services)
     status = Status("services", detail="starting")
+    try:
+        wanted = services.load(layout.services)
+    except ApplianceProblem as problem:
+        status.state, status.detail = FAILED, problem.message
+        reporter.publish(status)
+        raise
     watch = Watch(wanted, status)
     reporter.publish(status)
     # Until this boot's personalise is over there is no certificate and nothing listens.
@@ -131,7 +137,7 @@ def run(layout: Layout, reporter: Reporter) -> None:
     pause = _FIRST_LOOK
     while True:
         watch.units_seen()
-        if watch.conclude() and _opened(watch, prober, reporter, wanted):
+        if watch.conclude() and _opened(watch, prober, reporter):
             scrub.sweep(layout)
             reporter.publish(status)
             return
@@ -155,14 +161,12 @@ def _listen(watch: Watch, prober: Prober, reporter: Reporter, until: float) -> N
             return
 
 
-def _opened(watch: Watch, prober: Prober, reporter: Reporter, wanted: Services) -> bool:
+def _opened(watch: Watch, prober: Prober, reporter: Reporter) -> bool:
     """Open the fence, and see that who comes from outside is let through."""
     status = watch.status
     status.state, status.detail = HEALTHY, status.url
     reporter.set_fence(status)
-    for probe in wanted.probes:
-        if probe.public_port is None:
-            continue
+    for probe in prober.fenced:
         try:
             answer = prober.public(probe)
         except OSError as error:
