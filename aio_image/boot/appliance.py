@@ -110,13 +110,14 @@ def booted(
     ``keep`` they stay, for ``kept.stop``. Raises UsageError, HostError.
     """
     chosen = accelerator.choose(home, machine.accelerator)
-    disks.image_format(machine.image)
+    kind = disks.image_format(machine.image)
     _check_memory(machine.memory)
     limits = chosen.limits(machine.healthy, machine.check)
     if machine.time_limit is not None:
         limits = replace(limits, healthy=machine.time_limit)
+    files = [machine.image] + ([machine.disk.parent / "any"] if machine.disk else [])
     with ExitStack() as stack:
-        connection = stack.enter_context(hypervisor.connected(machine.connect, folder))
+        connection = stack.enter_context(hypervisor.connected(machine.connect, folder, files))
         # What is made from here on goes at the end, last made first.
         made = stack.enter_context(ExitStack()) if not keep else ExitStack()
         made.callback(hypervisor.forget, connection)
@@ -132,11 +133,12 @@ def booted(
             console=console,
             nvram=folder / "nvram.fd",
             mac=identity.mac,
+            backing=None if machine.disk else (machine.image.resolve(), kind),
             forwards=forwards,
             network=machine.network,
             restarts=machine.restarts,
         )
-        _make_files(machine, identity, spec, made)
+        _make_files(machine, kind, identity, spec, made)
         domain = hypervisor.start(connection, domain_xml(spec), ends_with_us=not keep)
         powered_on = time.monotonic()
         made.callback(hypervisor.stop, domain)
@@ -162,15 +164,17 @@ def _identity(machine: Machine) -> tuple[Identity, Forwards | None]:
     return Identity.new(forwards.address if forwards else None), forwards
 
 
-def _make_files(machine: Machine, identity: Identity, spec: DomainSpec, made: ExitStack) -> None:
+def _make_files(
+    machine: Machine, kind: str, identity: Identity, spec: DomainSpec, made: ExitStack
+) -> None:
     """Disk, seed and console of ``spec``; removing them is put on ``made``."""
     if machine.disk is None:
         made.callback(spec.disk.unlink, missing_ok=True)
-        disks.make_overlay(machine.image, spec.disk)
+        disks.make_overlay(machine.image, kind, spec.disk)
     elif not machine.disk.exists():
         machine.disk.parent.mkdir(parents=True, exist_ok=True)
         identity.save(identity_file(machine.disk))
-        disks.make_overlay(machine.image, spec.disk)
+        disks.make_copy(machine.image, kind, machine.disk)
     made.callback(spec.nvram.unlink, missing_ok=True)
     made.callback(spec.seed.unlink, missing_ok=True)
     write_seed(

@@ -1,4 +1,4 @@
-"""The disk a guest boots from: an overlay, so that the image itself is never written to."""
+"""The disk a guest boots from: an overlay or a copy, for the image itself is never written to."""
 
 from __future__ import annotations
 
@@ -31,10 +31,26 @@ def image_format(image: Path) -> str:
     return str(found)
 
 
-def make_overlay(image: Path, overlay: Path) -> None:
-    """Create ``overlay`` (QCOW2) over ``image``. Raises UsageError or HostError."""
+def make_overlay(image: Path, kind: str, overlay: Path) -> None:
+    """Create ``overlay`` (QCOW2) over ``image``, whose format is ``kind``. Raises HostError."""
     run(
-        [_QEMU_IMG, "create", "-q", "-f", "qcow2", "-b", image.resolve(), "-F",
-         image_format(image), overlay],
+        [_QEMU_IMG, "create", "-q", "-f", "qcow2", "-b", image.resolve(), "-F", kind, overlay],
         hint=_HINT,
-    )  # fmt: skip
+    )
+
+
+def make_copy(image: Path, kind: str, disk: Path) -> None:
+    """Create ``disk`` (QCOW2) as a copy, whole or not at all, of ``image``. Raises HostError.
+
+    It outlives the image: an overlay would be ruined by the next build, which replaces that.
+    """
+    new = disk.with_name(f".{disk.name}.new")
+    try:
+        if kind == "qcow2":
+            run(["cp", "--reflink=auto", "--sparse=always", "--", image, new])
+        else:
+            run([_QEMU_IMG, "convert", "-f", kind, "-O", "qcow2", image, new], hint=_HINT)
+        new.chmod(0o600)
+        new.replace(disk)
+    finally:
+        new.unlink(missing_ok=True)

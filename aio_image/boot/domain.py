@@ -24,7 +24,8 @@ _USER_NETWORK_SLOT = "0x10"
 class DomainSpec:
     """One guest. ``memory`` is in MiB. Exactly one of ``forwards`` and ``network`` is given.
 
-    ``accelerator`` is kvm or tcg. ``nvram`` is where UEFI variables go (unused with bios).
+    ``disk`` is an overlay of ``backing``, a file and its format, or stands alone where that is
+    None. ``accelerator`` is kvm or tcg. ``nvram`` is where UEFI variables go (unused with bios).
     ``restarts`` says whether the guest may reboot; where not, a reboot ends the domain.
     """
 
@@ -38,6 +39,7 @@ class DomainSpec:
     console: Path
     nvram: Path
     mac: str
+    backing: tuple[Path, str] | None = None
     forwards: Forwards | None = None
     network: str | None = None
     restarts: bool = False
@@ -126,6 +128,15 @@ def _disks(devices: ET.Element, spec: DomainSpec) -> None:
     cache = "writeback" if spec.restarts else "unsafe"
     ET.SubElement(disk, "driver", name="qemu", type="qcow2", cache=cache, discard="unmap")
     ET.SubElement(disk, "source", file=str(spec.disk))
+    chain = ET.SubElement(disk, "backingStore")
+    if spec.backing is not None:
+        image, kind = spec.backing
+        chain.set("type", "file")
+        ET.SubElement(chain, "format", type=kind)
+        # Only read: libvirt's daemon would make it its own and not give it back.
+        source = ET.SubElement(chain, "source", file=str(image))
+        ET.SubElement(source, "seclabel", model="dac", relabel="no")
+        ET.SubElement(chain, "backingStore")
     ET.SubElement(disk, "target", dev="vda", bus="virtio")
     seed = ET.SubElement(devices, "disk", type="file", device="cdrom")
     ET.SubElement(seed, "driver", name="qemu", type="raw")

@@ -1,8 +1,9 @@
 """libvirt: which of its connections to use, and the domain of one appliance on it.
 
-- root where libvirt's daemon runs: ``qemu:///system``;
-- root where it does not (containers, build machines without an init system): libvirt's QEMU
-  driver inside this process, ``qemu:///embed`` (https://libvirt.org/drvqemu.html), one a process;
+- root where libvirt's daemon runs: ``qemu:///system``, whose QEMU is a user of its own;
+- root where it does not (containers, build machines without an init system), or where that user
+  cannot reach the image: libvirt's QEMU driver inside this process, ``qemu:///embed``
+  (https://libvirt.org/drvqemu.html), one a process;
 - anybody else: ``qemu:///session``, whose daemon starts by itself.
 """
 
@@ -11,9 +12,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +63,13 @@ class Connection:
 
 
 @contextmanager
-def connected(uri: str | None, folder: Path) -> Iterator[Connection]:
+def connected(uri: str | None, folder: Path, files: Collection[Path] = ()) -> Iterator[Connection]:
     """A connection to ``uri``, or where that is None to the one that suits this host.
 
-    An embedded driver gets a folder in ``folder``. Raises HostError saying what to do
-    when there is no connection.
+    QEMU is to work on ``files`` and in ``folder``, where an embedded driver gets a folder, too.
+    Raises HostError saying what to do when there is no connection.
     """
-    uri = uri or _suiting(folder)
+    uri = uri or _suiting(folder, files)
     libvirt.registerErrorHandler(_say_nothing, None)
     root = Path(uri.removeprefix(_EMBED)) if uri.startswith(_EMBED) else None
     if root is not None:
@@ -154,12 +156,20 @@ def leased_address(domain: Domain) -> str | None:
     return None
 
 
-def _suiting(folder: Path) -> str:
+def _suiting(folder: Path, files: Collection[Path]) -> str:
     if os.geteuid() != 0:
         return SESSION
-    if any(socket.exists() for socket in _SYSTEM_SOCKETS):
+    daemon = any(socket.exists() for socket in _SYSTEM_SOCKETS)
+    if daemon and all(_reachable(path) for path in (folder / "any", *files)):
         return SYSTEM
     return f"{_EMBED}{_short_name(folder / 'libvirt')}"
+
+
+def _reachable(path: Path) -> bool:
+    """Whether another user than root may go as far as ``path``, and read it if it is there."""
+    real = path.resolve()
+    readable = not real.exists() or bool(real.stat().st_mode & stat.S_IROTH)
+    return readable and all(one.stat().st_mode & stat.S_IXOTH for one in real.parents)
 
 
 def _short_name(folder: Path) -> Path:

@@ -44,7 +44,9 @@ def session(home: Home, image: Path, events: Events, *, keep: bool = False) -> I
             folder = run.folder
             if keep:
                 folder = room(home) / secrets.token_hex(4)
-                folder.mkdir(parents=True, mode=0o700)
+                folder.mkdir(parents=True)
+            # To be passed through, not looked into: libvirt's daemon runs QEMU as another user.
+            folder.chmod(0o711)
             try:
                 yield Session(home, folder, run.logs / "console.log", cancel)
             finally:

@@ -30,6 +30,7 @@ BASE = DomainSpec(
     console=Path("/home/logs/console.log"),
     nvram=Path("/home/run/nvram.fd"),
     mac="52:54:00:00:00:01",
+    backing=(Path("/home/build/image.qcow2"), "qcow2"),
     forwards=FORWARDS,
     uuid="c0ffee00-0000-4000-8000-000000000001",
 )
@@ -41,7 +42,7 @@ SPECS = {
     "kvm-secure-network": replace(
         BASE, accelerator="kvm", firmware="secure", forwards=None, network="default"
     ),
-    "tcg-restarts": replace(BASE, restarts=True),
+    "tcg-restarts": replace(BASE, restarts=True, backing=None),
 }
 
 

@@ -65,7 +65,7 @@ def test_overlays_leave_the_image_alone(tmp_path: Path) -> None:
     image, overlay = tmp_path / "i.qcow2", tmp_path / "o.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "8M"], check=True)
     before = image.read_bytes()
-    disks.make_overlay(image, overlay)
+    disks.make_overlay(image, "qcow2", overlay)
     assert disks.image_format(overlay) == "qcow2"
     subprocess.run(["qemu-io", "-c", "write 0 1M", overlay], check=True, capture_output=True)
     assert image.read_bytes() == before
