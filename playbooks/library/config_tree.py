@@ -70,7 +70,7 @@ def _own(path: Path, rule: dict[str, str], mode: str) -> bool:
 
 def _write(path: Path, content: str, rule: dict[str, str]) -> bool:
     data = content.encode()
-    if path.is_file() and path.read_bytes() == data:
+    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
         return _own(path, rule, "0644")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.aio-new")
