@@ -225,6 +225,8 @@ def _keep(
     (output / "step.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     # A power cut after the rename must not find empty files behind a name that says "done".
     run(["sync", "--file-system", output])
+    # A kept tree has setuid programs that age: no local user may reach them.
+    output.chmod(0o700)
     kept.parent.mkdir(parents=True, exist_ok=True)
     if kept.exists():
         kept.rename(replaced)

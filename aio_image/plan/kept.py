@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aio_image.errors import HostError
 from aio_image.paths import Home
 
 
@@ -28,7 +29,10 @@ class Record:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of the result in ``folder``; None where there is none that can be read."""
+    """The record of the result in ``folder``; None where there is none, or a damaged one.
+
+    Raises HostError where the folder is another user's: saying "never built" would be wrong.
+    """
     try:
         raw = json.loads((folder / "step.json").read_text(encoding="utf-8"))
         finished = datetime.fromisoformat(raw["finished"])
@@ -43,12 +47,17 @@ def read_record(folder: Path) -> Record | None:
             seconds=float(raw["seconds"]),
             folder=folder,
         )
+    except PermissionError as error:
+        raise HostError(
+            f"{folder}: kept by another user, and not to be read by you",
+            hint="run the same command with sudo, or set AIO_IMAGE_HOME to a folder of your own",
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def read_records(home: Home, step: str) -> list[Record]:
     """Every kept result of ``step``, newest first."""
-    folders = (home.steps / step).glob("*/step.json")
-    records = [record for path in folders if (record := read_record(path.parent))]
+    folders = (home.steps / step).glob("*")
+    records = [record for folder in folders if (record := read_record(folder))]
     return sorted(records, key=lambda record: record.finished, reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,12 @@ def test_steps_run_in_order_and_are_kept(bench: Bench) -> None:
     assert record["seconds"] >= 0
     started = bench.of(ev.StepStarted)
     assert Path(started[0].log).read_text().startswith("working")
+
+
+def test_a_kept_result_is_for_its_owner_alone(bench: Bench) -> None:
+    """A kept tree has setuid programs that no longer get security updates."""
+    for result in bench.build(make_plan()).values():
+        assert stat.S_IMODE(result.stat().st_mode) == 0o700
 
 
 def test_nothing_changed_runs_nothing(bench: Bench) -> None:
