@@ -10,7 +10,7 @@ from diskimage_builder.block_device.config import config_tree_to_graph, create_g
 
 from aio_image.dib.disk import block_device_config
 
-GOLDEN = Path(__file__).parent / "golden" / "disk.yaml"
+GOLDEN = Path(__file__).parent / "golden" / "disk.golden"
 
 
 def test_golden() -> None:
