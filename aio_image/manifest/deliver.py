@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,48 +71,45 @@ def deliver(image: Path, manifest: Path, target: Path) -> Delivery:
     for a target that is not ours to write, HostError when it cannot be written; the target is
     then as it was.
     """
-    check_target(target)
     checksum, copy = beside(target)
+    part = target.with_name(f".{target.name}.part")
     facts = json.loads(manifest.read_text(encoding="utf-8"))
-    if delivered(image, manifest, target):
-        return Delivery(target, checksum, copy, facts, fresh=False)
     try:
         _make_folder(target.parent)
-        with _part(target) as part:
-            process.run(
-                ["cp", "--reflink=auto", "--sparse=auto", "--preserve=timestamps", image, part],
-                hint=f"is there room for {image.stat().st_size >> 20} MiB in {target.parent}?",
-            )
-            aside = _set_aside(target, copy)
-            _give(part)
-            part.replace(target)
-        _write(checksum, f"{facts['image']['sha256']}  {target.name}\n".encode())
-        _write(copy, manifest.read_bytes())
+        with _alone(target.parent):
+            check_target(target)
+            if delivered(image, manifest, target):
+                return Delivery(target, checksum, copy, facts, fresh=False)
+            # What a killed builder left; cp would write through a link of that name.
+            part.unlink(missing_ok=True)
+            try:
+                process.run(
+                    ["cp", "--reflink=auto", "--sparse=auto", "--preserve=timestamps", image, part],
+                    hint=f"is there room for {image.stat().st_size >> 20} MiB in {target.parent}?",
+                )
+                aside = _set_aside(target, copy)
+                _give(part)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+            _write(checksum, f"{facts['image']['sha256']}  {target.name}\n".encode())
+            _write(copy, manifest.read_bytes())
     except OSError as error:
         raise HostError(f"{error.filename or target}: {error.strerror}") from error
     return Delivery(target, checksum, copy, facts, fresh=True, aside=aside)
 
 
 @contextmanager
-def _part(target: Path) -> Iterator[Path]:
-    """The name to write under first: for one builder at a time, over a dead one's leftover."""
-    part = target.with_name(f".{target.name}.part")
-    while True:
-        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        # While we waited, its holder may have renamed it away: then the name is another file's.
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), part.stat()):
-                break
-        os.close(handle)
-    os.ftruncate(handle, 0)
-    mine = os.fstat(handle)
+def _alone(folder: Path) -> Iterator[None]:
+    """One builder at a time in ``folder``: image, checksum and manifest have to be of one build.
+
+    The folder itself is locked: that leaves no file behind, and ends with its holder.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield part
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
     finally:
-        with suppress(FileNotFoundError):
-            if os.path.samestat(mine, part.stat()):
-                part.unlink()
         os.close(handle)
 
 

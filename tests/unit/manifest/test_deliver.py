@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aio_image.errors import AioError, UsageError
-from aio_image.manifest.deliver import Delivery, deliver, delivered
+from aio_image.manifest.deliver import Delivery, beside, deliver, delivered
 
 
 def _kept(folder: Path, content: bytes) -> tuple[Path, Path]:
@@ -139,7 +139,9 @@ def test_two_at_once_give_one_whole_image(tmp_path: Path, target: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    checksum, _ = beside(target)
     assert target.read_bytes() in bodies
+    assert checksum.read_text().split()[0] == hashlib.sha256(target.read_bytes()).hexdigest()
     assert not [path for path in target.parent.iterdir() if path.name.endswith(".part")]
     assert not failures
 
