@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from aio_image.boot.accelerator import Accelerator
 from aio_image.boot.session import session
 from aio_image.boot.trial import Trial, run_trial
 from aio_image.cli.images import boot_arguments, machine_of, offer_of
-from aio_image.cli.options import HelpFormatter, output_options
+from aio_image.cli.options import DEFAULT_PROFILE, HelpFormatter, output_options
 from aio_image.cli.reporting import events_for
-from aio_image.errors import EXIT_APPLIANCE, EXIT_OK
+from aio_image.errors import EXIT_APPLIANCE, EXIT_OK, UsageError
+from aio_image.health.check import run_checks
+from aio_image.health.client import CheckFailed, Cloud
+from aio_image.health.cloud import checks_for
+from aio_image.health.status import fetch_status
+from aio_image.health.target import Target
+from aio_image.host.cancel import Cancel, stopped_by_signals
 from aio_image.paths import Home
 from aio_image.report.checks import all_passed, results_table, write_json, write_junit
 from aio_image.report.events import Events, Notice, Result
@@ -39,6 +48,7 @@ examples:
   aio-image test build/debian-aio.qcow2
   aio-image test build/debian-aio.qcow2 --firmware secure --junit results.xml
   aio-image test build/debian-aio.qcow2 --keep      leave it running, to look inside
+  aio-image test --address 192.0.2.10 --password-file admin.txt     one that runs elsewhere
 """
 _SUITE = "aio-image test"
 
@@ -51,7 +61,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=HelpFormatter,
         parents=[output_options()],
     )
-    boot_arguments(parser)
+    boot_arguments(parser, optional=True)
+    group = parser.add_argument_group("instead of booting an image")
+    group.add_argument("--address", metavar="HOST", help="check the appliance that runs there")
+    group.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="has its admin's password"
+    )
     parser.add_argument(
         "--keep", action="store_true", help="leave the guest running (stop: aio-image run --stop)"
     )
@@ -65,6 +80,52 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.image is None and args.address is None:
+        raise UsageError("which IMAGE?", hint="as `aio-image test build/debian-aio.qcow2`")
+    if args.image is not None and args.address is not None:
+        raise UsageError("either an IMAGE is booted, or the appliance at --address is checked")
+    trial = _check_there(args) if args.address else _boot_and_check(args)
+    if not args.json:
+        _print(trial, quiet=args.quiet)
+    if trial.error is not None:
+        raise trial.error
+    return EXIT_OK if all_passed(trial.checks) else EXIT_APPLIANCE
+
+
+def _check_there(args: argparse.Namespace) -> Trial:
+    """The checks on an appliance that somebody else booted."""
+    if args.password_file is None:
+        raise UsageError("--address needs --password-file, too")
+    try:
+        password = args.password_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--password-file: cannot be read: {error}") from error
+    offer = offer_of(Path(f"{DEFAULT_PROFILE}.qcow2"))
+    with (
+        events_for(args) as events,
+        stopped_by_signals(Cancel()) as cancel,
+        tempfile.TemporaryDirectory(prefix="aio-image-") as folder,
+    ):
+        limits = Accelerator("kvm").limits(offer.healthy, offer.check)
+        target = Target(
+            address=args.address,
+            password=password,
+            folder=Path(folder),
+            expected=offer.expected,
+            horizon=offer.horizon,
+            request=limits.request,
+            resource=limits.resource,
+        )
+        cloud = Cloud(target, cancel)
+        trial = Trial(facts={"address": args.address})
+        trial.checks = run_checks(checks_for(target), cloud, events)
+        with suppress(CheckFailed):
+            trial.timeline.merge_status(fetch_status(cloud), kernel_start=0.0)
+        _write(args, trial)
+    return trial
+
+
+def _boot_and_check(args: argparse.Namespace) -> Trial:
     offer = offer_of(args.image)
     machine = machine_of(args, offer, offer.test)
     with (
@@ -74,11 +135,7 @@ def run(args: argparse.Namespace) -> int:
         trial = run_trial(machine, offer, room, events, keep=args.keep)
         _write(args, trial)
         _tell(trial, events)
-    if not args.json:
-        _print(trial, quiet=args.quiet)
-    if trial.error is not None:
-        raise trial.error
-    return EXIT_OK if all_passed(trial.checks) else EXIT_APPLIANCE
+    return trial
 
 
 def _write(args: argparse.Namespace, trial: Trial) -> None:
