@@ -28,7 +28,8 @@ class Guest:
         self.alive = True
         self.events: list[Event] = []
         self.cancel = Cancel()
-        self.watch = Watch(path, lambda: self.alive, limits, time.monotonic())
+        needed = ("cinder-volume.service",)
+        self.watch = Watch(path, lambda: self.alive, limits, time.monotonic(), needed)
 
     def write(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
