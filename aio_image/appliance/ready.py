@@ -34,7 +34,7 @@ class Watch:
         self,
         wanted: Services,
         status: Status,
-        look: Callable[[list[str]], Mapping[str, Unit]] = units.show,
+        look: Callable[[list[str]], Mapping[str, Unit]] | None = None,
         explain: Callable[[str], str] = units.last_words,
         silent: Callable[[Mapping[str, tuple[str, ...]]], list[str]] = heartbeats.missing,
     ) -> None:
@@ -42,7 +42,8 @@ class Watch:
         self.probes = {probe.name for probe in wanted.probes}
         self.heartbeats = wanted.heartbeats
         self.status = status
-        self.look, self.explain, self.silent = look, explain, silent
+        self.look = look or units.Observer().look
+        self.explain, self.silent = explain, silent
         self.up: set[str] = set()
         status.total = len(wanted.units) + len(wanted.probes)
 

@@ -1,7 +1,13 @@
-"""What systemd says of the services' units: one ``systemctl`` for all of them."""
+"""What systemd says of the services' units, asked in the way that costs it least.
+
+Every property of one unit costs systemd as much as the states of all of them together (0.13 s and
+0.27 s on an emulated processor), and it is process 1 that pays while the services want to start:
+so all states are listed in one call, and only a unit whose state changed is looked at closely.
+"""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +25,40 @@ class Unit:
     failed: bool
     state: str
     since: float
+
+
+class Observer:
+    """Looks at the same units again and again."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, tuple[str, ...]] = {}
+        self._units: dict[str, Unit] = {}
+
+    def look(self, names: Iterable[str]) -> dict[str, Unit]:
+        """The state of each unit, by the name asked for. Empty when systemd does not answer."""
+        wanted = list(names)
+        states = _states(wanted)
+        # A name that is not listed is an alias, or there is no such unit: both are told by `show`.
+        changed = [
+            name for name in wanted if name not in states or states[name] != self._states.get(name)
+        ]
+        if changed:
+            self._units |= show(changed)
+        self._states = states
+        return {name: self._units[name] for name in wanted if name in self._units}
+
+
+def _states(names: list[str]) -> dict[str, tuple[str, ...]]:
+    """Load, active and sub state of each unit that is loaded under just this name."""
+    done = subprocess.run(
+        ["systemctl", "list-units", "--all", "--output=json", "--", *names],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    try:
+        rows = json.loads(done.stdout or "[]")
+    except ValueError:
+        return {}
+    return {row["unit"]: (row["load"], row["active"], row["sub"]) for row in rows}
 
 
 def show(names: Iterable[str]) -> dict[str, Unit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socket
 import ssl
 import threading
@@ -70,6 +71,44 @@ def test_what_systemctl_shows_is_understood() -> None:
     assert (retrying.active, retrying.failed, retrying.since) == (False, False, 0.0)
     assert found["no-such.service"].failed
     assert found["no-such.service"].state == "not-found"
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A systemctl that prints what `listed` and `shown` hold, and notes what it was asked."""
+    script = tmp_path / "systemctl"
+    script.write_text(
+        '#!/bin/sh\nfolder=${0%/*}\necho "$@" >>"$folder/asked"\n'
+        '[ "$1" = list-units ] && exec cat "$folder/listed"\nexec cat "$folder/shown"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def test_only_a_unit_whose_state_changed_is_looked_at_closely(systemctl: Path) -> None:
+    names = ["mariadb.service", "nova-api.service"]
+    blocks = SHOWN.split("\n\n")
+
+    def say(mariadb: str, shown: str) -> None:
+        rows = [
+            {"unit": "mariadb.service", "load": "loaded", "active": mariadb, "sub": "x"},
+            {"unit": "nova-api.service", "load": "loaded", "active": "activating", "sub": "x"},
+        ]
+        (systemctl / "listed").write_text(json.dumps(rows))
+        (systemctl / "shown").write_text(shown)
+
+    observer = units.Observer()
+    say("activating", blocks[0].replace("active\n", "activating\n") + "\n\n" + blocks[2])
+    assert not observer.look(names)["mariadb.service"].active
+    say("activating", "")
+    assert not observer.look(names)["mariadb.service"].active
+    say("active", blocks[0])
+    seen = observer.look(names)
+    assert seen["mariadb.service"].since == 12.3
+    assert not seen["nova-api.service"].active
+    closely = [line for line in (systemctl / "asked").read_text().splitlines() if "show" in line]
+    assert [line.split(" -- ")[1] for line in closely] == [" ".join(names), "mariadb.service"]
 
 
 def unit(name: str, state: str) -> Unit:
