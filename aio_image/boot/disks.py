@@ -10,12 +10,16 @@ from aio_image.host.process import run
 
 _QEMU_IMG = "qemu-img"
 _HINT = "apt install qemu-utils (`make setup` does it)"
+# UEFI specification, 5.2.1 and 5.2.3: the signature of an MBR, a GPT's protective one included.
+_BOOT_MARK, _BOOT_MARK_AT = b"\x55\xaa", 510
 _FORMATS = ("qcow2", "raw")
 
 
 def image_format(image: Path) -> str:
     """qcow2 or raw. Raises UsageError when ``image`` is neither, or is not there."""
-    if not image.is_file():
+    if image.exists() and not image.is_file():
+        raise UsageError(f"{image}: is not a file", hint="name the QCOW2 itself")
+    if not image.exists():
         raise UsageError(
             f"{image}: there is no such image", hint="build one: aio-image build (or make image)"
         )
@@ -28,7 +32,19 @@ def image_format(image: Path) -> str:
         said = told.errors.strip().splitlines()
         reason = said[-1] if said else f"its format is {found}"
         raise UsageError(f"{image}: is not a disk image to boot: {reason}")
+    if found == "raw" and not _has_boot_sector(image):
+        raise UsageError(
+            f"{image}: is neither QCOW2 nor a raw disk with a partition table",
+            hint="name the image that `aio-image build` made",
+        )
     return str(found)
+
+
+def _has_boot_sector(image: Path) -> bool:
+    """Whether it begins as every disk with an MBR or a GPT does; QEMU takes any file for raw."""
+    with image.open("rb") as file:
+        file.seek(_BOOT_MARK_AT)
+        return file.read(len(_BOOT_MARK)) == _BOOT_MARK
 
 
 def make_overlay(image: Path, kind: str, overlay: Path) -> None:

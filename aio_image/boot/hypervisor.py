@@ -109,7 +109,10 @@ def start(connection: Connection, xml: str, *, ends_with_us: bool) -> Domain:
     try:
         return connection.handle.createXML(xml, flags)
     except libvirt.libvirtError as error:
-        raise HostError(f"libvirt cannot start the guest: {_said(error)}") from error
+        hint = ""
+        if error.get_error_domain() == libvirt.VIR_FROM_NETWORK or "virtnetworkd" in _said(error):
+            hint = "`virsh net-list` lists libvirt's networks; none is needed without --network"
+        raise HostError(f"libvirt cannot start the guest: {_said(error)}", hint=hint) from error
 
 
 def find(connection: Connection, name: str) -> Domain | None:

@@ -14,15 +14,13 @@ from aio_image.cli.options import (
     output_options,
     profile_arguments,
 )
-from aio_image.cli.plan import summary
+from aio_image.cli.plan import plan_of, summary
 from aio_image.cli.reporting import events_for
 from aio_image.manifest.deliver import Delivery, check_target, deliver, delivered
 from aio_image.paths import Home
-from aio_image.plan.build import make_plan
 from aio_image.plan.model import Plan
 from aio_image.plan.outlook import outlook
 from aio_image.plan.table import STEP_NAMES
-from aio_image.profile.load import load_profile
 from aio_image.profile.problems import shown
 from aio_image.report.events import Events, Notice, Result
 
@@ -80,8 +78,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    loaded = load_profile(args.profile, args.settings)
-    plan = make_plan(loaded, gate=not args.no_gate)
+    plan = plan_of(args)
     target: Path = args.output or Path("build") / f"{plan.profile}.qcow2"
     check_target(target)
     home = build_home()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from aio_image import deployers
 from aio_image.boot.accelerator import CHOICES
 from aio_image.boot.appliance import Machine
+from aio_image.boot.disks import image_format
 from aio_image.boot.domain import FIRMWARE
 from aio_image.boot.offer import Offer, Size
 from aio_image.boot.ports import HTTP, HTTPS, SSH
@@ -19,8 +21,11 @@ from aio_image.errors import UsageError
 from aio_image.health.target import expected_of
 from aio_image.manifest.deliver import beside
 from aio_image.profile.load import load_profile
+from aio_image.profile.units import parse_size
 
 _MIB = 1 << 20
+# sshd(8), AUTHORIZED_KEYS FILE FORMAT: options may come first, then the type and base64.
+_PUBLIC_KEY = re.compile(r"(?:^|\s)(?:ssh-|ecdsa-|sk-)\S+\s+AAAA[A-Za-z0-9+/=]+(?:\s|$)")
 
 
 def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -40,9 +45,14 @@ def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -
         help="bios, uefi, or secure: uefi with Secure Boot (default: %(default)s)",
     )
     group.add_argument(
-        "--memory", type=_mebibytes, metavar="MIB", help="memory in MiB (default: the profile's)"
+        "--memory",
+        type=_mebibytes,
+        metavar="SIZE",
+        help="as 8GiB; a bare number is MiB (default: the profile's)",
     )
-    group.add_argument("--cpus", type=_count, metavar="N", help="processors")
+    group.add_argument(
+        "--cpus", type=_count, metavar="N", help="processors (default: the profile's)"
+    )
     group.add_argument(
         "--accelerator",
         choices=CHOICES,
@@ -67,7 +77,11 @@ def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -
 
 
 def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) -> Machine:
-    """The machine that ``args`` ask for, of ``size`` where they do not say."""
+    """The machine that ``args`` ask for, of ``size`` where they do not say.
+
+    Raises UsageError when their image is none, or their key: before anything is begun.
+    """
+    image_format(args.image)
     return Machine(
         image=args.image,
         guest_ports=offer.ports,
@@ -143,17 +157,21 @@ def _ssh_keys(path: Path | None) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--ssh-key {path}: cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise UsageError(f"--ssh-key {path}: cannot be read: {reason}") from error
     keys = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
-    if not keys or any("PRIVATE KEY" in line for line in keys):
+    if not keys or not all(_PUBLIC_KEY.search(line) for line in keys):
         raise UsageError(f"--ssh-key {path}: is not a public key", hint=f"as {path}.pub")
     return keys
 
 
 def _mebibytes(text: str) -> int:
-    value = _count(text)
+    try:
+        value = int(text) if text.isdecimal() else parse_size(text) // _MIB
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     if value < 512:
-        raise argparse.ArgumentTypeError(f"{text} MiB is too little for a guest")
+        raise argparse.ArgumentTypeError(f"{value} MiB is too little for a guest")
     return value
 
 

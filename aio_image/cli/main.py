@@ -7,6 +7,7 @@ over before the libraries of the others would be loaded.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import json
 import os
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from aio_image import __version__, errors
-from aio_image.cli.options import HelpFormatter, build_home, output_options
+from aio_image.cli.options import HelpFormatter, Parser, build_home, check_home, output_options
 
 
 class Command(Protocol):
@@ -43,6 +44,12 @@ COMMANDS = {
     "run": ("aio_image.cli.run", "boot an image for you to use"),
     "clean": ("aio_image.cli.clean", "remove what builds keep"),
 }
+
+# No room, no right, a file where a folder should be: nothing of it is a bug.
+_HOST_REFUSES = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR,
+    errno.EISDIR, errno.ENAMETOOLONG,
+)  # fmt: skip
 
 _DESCRIPTION = """\
 Builds an OpenStack all-in-one appliance: a QCOW2 that boots into a healthy cloud.
@@ -72,7 +79,7 @@ Builds are kept in $AIO_IMAGE_HOME (for root: /var/cache/aio-image).
 
 def parser_for(command: str | None) -> argparse.ArgumentParser:
     """The parser, with ``command``'s own options in it (None: only the list of commands)."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="aio-image",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -97,7 +104,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in words if word in COMMANDS), None)
     as_json = "--json" in words
     try:
+        if command is None:
+            _check_command(words)
         args = parser_for(command).parse_args(words)
+        check_home()
         module = cast("Command", importlib.import_module(COMMANDS[args.command][0]))
         code = module.run(args)
         sys.stdout.flush()
@@ -111,6 +121,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`| head`); keep the interpreter from saying so at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return errors.EXIT_CANCELLED
+    except OSError as error:
+        refused = _refused(error)
+        print_error(refused, as_json=as_json)
+        return refused.exit_code
     except Exception as error:  # the one place that turns a bug into a line for the user
         print_error(_bug(error), as_json=as_json)
         return errors.EXIT_INTERNAL
@@ -139,10 +153,38 @@ def print_error(error: errors.AioError, *, as_json: bool = False) -> None:
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
+def _check_command(words: Sequence[str]) -> None:
+    """Raise UsageError when the first word is no command, with the nearest one."""
+    first = next((word for word in words if not word.startswith("-")), None)
+    if first is not None:
+        # Imported here: most command lines are right.
+        from aio_image.profile.problems import meant  # noqa: PLC0415
+
+        raise errors.UsageError(
+            f"there is no command '{first}'{meant(first, COMMANDS)}",
+            hint=f"there are: {', '.join(COMMANDS)}",
+        )
+
+
+def _refused(error: OSError) -> errors.AioError:
+    """What the host did not let us do is its owner's to mend; anything else is a bug of ours."""
+    if error.errno not in _HOST_REFUSES:
+        return _bug(error)
+    place = f"{error.filename}: " if error.filename else ""
+    hint = "`aio-image doctor` checks this host"
+    return errors.HostError(f"{place}{error.strerror}", hint=hint, log=_traceback(error))
+
+
 def _bug(error: Exception) -> errors.AioError:
     said = f"{type(error).__name__}: {error}".splitlines()[0]
+    log = _traceback(error)
+    hint = "please report it with the log" if log else "please report it"
+    return errors.AioError(f"this is a bug in aio-image: {said}", hint=hint, log=log)
+
+
+def _traceback(error: Exception) -> Path | None:
+    """A file with the traceback of ``error``; None where none can be written."""
     name = f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    log: Path | None = None
     for folder in (build_home().logs, Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -151,8 +193,7 @@ def _bug(error: Exception) -> errors.AioError:
             handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 traceback.print_exception(error, file=file)
-            break
         except OSError:
-            log = None
-    hint = "please report it with the log" if log else "please report it"
-    return errors.AioError(f"this is a bug in aio-image: {said}", hint=hint, log=log)
+            continue
+        return log
+    return None

@@ -6,7 +6,9 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from aio_image.errors import UsageError
 from aio_image.paths import Home
 
 DEFAULT_PROFILE = "debian-aio"
@@ -17,6 +19,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30, width=96)
+
+
+class Parser(argparse.ArgumentParser):
+    """Its errors are told as all others are, with --json too, and not under a screen of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"`{self.prog} --help` says what there is")
 
 
 def output_options(default: object = argparse.SUPPRESS) -> argparse.ArgumentParser:
@@ -60,6 +69,20 @@ def build_home() -> Home:
     if os.environ.get("AIO_IMAGE_HOME") or os.geteuid() == 0:
         return Home.default()
     return Home(Path("/var/cache/aio-image"))
+
+
+def check_home() -> None:
+    """Raise UsageError when $AIO_IMAGE_HOME cannot be a folder: a file is in its place."""
+    named = os.environ.get("AIO_IMAGE_HOME")
+    if not named:
+        return
+    folder = Path(named).absolute()
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    if not nearest.is_dir():
+        raise UsageError(
+            f"AIO_IMAGE_HOME={named}: {nearest} is not a folder",
+            hint="name a folder, which is made where there is none, or unset it",
+        )
 
 
 def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:

@@ -13,7 +13,9 @@ from aio_image.cli.options import (
     output_options,
     profile_arguments,
 )
+from aio_image.errors import UsageError
 from aio_image.plan.build import make_plan
+from aio_image.plan.model import Plan
 from aio_image.plan.outlook import StepOutlook, outlook
 from aio_image.plan.table import STEP_NAMES
 from aio_image.profile.load import load_profile
@@ -53,8 +55,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
 
 
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The plan that PROFILE, --set and --no-gate ask for.
+
+    Raises ProfileError, and UsageError when another option names the step left out.
+    """
+    named = (args.start, getattr(args, "inputs", None))
+    if args.no_gate and "gate" in named:
+        raise UsageError("--no-gate leaves out the step gate, which another option names")
+    return make_plan(load_profile(args.profile, args.settings), gate=not args.no_gate)
+
+
 def run(args: argparse.Namespace) -> int:
-    plan = make_plan(load_profile(args.profile, args.settings), gate=not args.no_gate)
+    plan = plan_of(args)
     rows = outlook(plan, build_home(), start=args.start)
     if args.json:
         told = {"profile": plan.profile, "steps": [_as_json(row) for row in rows]}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from aio_image.boot import hypervisor, kept
@@ -61,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     home = Home.default()
     if args.list:
-        return _list(home)
+        return _list(home, as_json=args.json)
     if args.stop:
         kept.stop(home, args.stop)
         return EXIT_OK
@@ -130,10 +132,11 @@ def _how_to_stop(appliance: Appliance) -> str:
     return f"still running; end it with: aio-image run --stop {appliance.identity.name}"
 
 
-def _list(home: Home) -> int:
-    rows = [
-        (one.name, "running" if kept.running(one) else "ended", one.address or "-", one.image)
-        for one in kept.noted(home)
-    ]
+def _list(home: Home, *, as_json: bool) -> int:
+    found = [(one, "running" if kept.running(one) else "ended") for one in kept.noted(home)]
+    if as_json:
+        print(json.dumps([{**asdict(one), "state": state} for one, state in found], indent=2))
+        return EXIT_OK
+    rows = [(one.name, state, one.address or "-", one.image) for one, state in found]
     print("\n".join(columns(rows)) if rows else "nothing was detached or kept")
     return EXIT_OK

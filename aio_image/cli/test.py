@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from contextlib import suppress
@@ -84,12 +85,25 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("which IMAGE?", hint="as `aio-image test build/debian-aio.qcow2`")
     if args.image is not None and args.address is not None:
         raise UsageError("either an IMAGE is booted, or the appliance at --address is checked")
+    for report in (args.junit, args.json_report, args.timeline):
+        _check_report(report)
     trial = _check_there(args) if args.address else _boot_and_check(args)
     if not args.json:
         _print(trial, quiet=args.quiet)
     if trial.error is not None:
         raise trial.error
     return EXIT_OK if all_passed(trial.checks) else EXIT_APPLIANCE
+
+
+def _check_report(path: Path | None) -> None:
+    """Raise UsageError when ``path`` cannot be written: now, not after a boot of minutes."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder", hint="name a file for the results")
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not os.access(nearest, os.W_OK) or not (nearest == path or nearest.is_dir()):
+        raise UsageError(f"{path}: {nearest} cannot be written to", hint="name another file")
 
 
 def _check_there(args: argparse.Namespace) -> Trial:
@@ -99,7 +113,8 @@ def _check_there(args: argparse.Namespace) -> Trial:
     try:
         password = args.password_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--password-file: cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise UsageError(f"--password-file {args.password_file}: {reason}") from error
     offer = offer_of(Path(f"{DEFAULT_PROFILE}.qcow2"))
     with (
         events_for(args) as events,
@@ -157,7 +172,7 @@ def _tell(trial: Trial, events: Events) -> None:
 
 
 def _print(trial: Trial, *, quiet: bool) -> None:
-    if not quiet:
+    if not quiet and trial.timeline.moments:
         print("\nseconds after power-on:")
         print("\n".join(trial.timeline.as_text(("milestone", "stage", "api", "check"))))
     print("\nresults:")

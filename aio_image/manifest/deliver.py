@@ -44,6 +44,12 @@ def check_target(target: Path) -> None:
     """Raise UsageError when ``target`` cannot take an image, or holds something not ours."""
     if target.is_dir() or target.name.startswith("."):
         raise UsageError(f"{target}: not a name for an image", hint="as --output build/my.qcow2")
+    nearest = next(each for each in target.absolute().parents if each.exists())
+    # Who is not root now is when it is written: of him only what root cannot do either is told.
+    writable = os.geteuid() != 0 or os.access(nearest, os.W_OK)
+    if not nearest.is_dir() or not writable:
+        what = "cannot be written to" if nearest.is_dir() else "is not a folder"
+        raise UsageError(f"{target}: {nearest} {what}", hint="choose another place with --output")
     manifest = beside(target)[1]
     if (target.exists() or target.is_symlink()) and not manifest.is_file():
         raise UsageError(

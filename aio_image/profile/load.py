@@ -72,7 +72,8 @@ def find_profile(name: str) -> Path:
         path = Path(name)
         if path.is_file():
             return path.resolve()
-        raise UsageError(f"{name}: no such file", hint="`aio-image profiles` lists the names")
+        what = "is a folder, not a file" if path.is_dir() else "no such file"
+        raise UsageError(f"{name}: {what}", hint="`aio-image profiles` lists the names")
     known = shipped()
     if name in known:
         return known[name].resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -63,12 +64,68 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    "words", [["fly"], ["plan", "--from", "roof"], [], ["plan", "--json", "--plain"]]
+    ("words", "said"),
+    [
+        (["buidl"], "there is no command 'buidl', did you mean 'build'?"),
+        (["plan", "--from", "roof"], "argument --from: invalid choice: 'roof'"),
+        (["plan", "--inputs", "gate", "--no-gate"], "--no-gate leaves out the step gate"),
+        (["build", "--from", "gate", "--no-gate"], "--no-gate leaves out the step gate"),
+        (["build", "--output", "/proc/version/x.qcow2"], "/proc/version is not a folder"),
+        (["show", "/etc/"], "/etc/: is a folder, not a file"),
+        ([], "required: COMMAND"),
+        (["plan", "--json", "--plain"], "--plain: not allowed with argument --json"),
+        (["test", "/nowhere/x.qcow2"], "/nowhere/x.qcow2: there is no such image"),
+        (["run", "/etc"], "/etc: is not a file"),
+        (["test", "/etc/hostname"], "is neither QCOW2 nor a raw disk"),
+        (["test", "x.qcow2", "--junit", "/etc"], "/etc: is a folder"),
+        (["test", "x.qcow2", "--timeline", "/etc/hostname/t"], "/etc/hostname cannot be written"),
+        (["test", "x.qcow2", "--memory", "8GB"], "'8GB' is not a size"),
+        (["test", "x.qcow2", "--memory", "8MiB"], "8 MiB is too little"),
+        (["clean", "--keep", "-1"], "'-1' is not a number of results"),
+    ],
 )
-def test_a_wrong_command_line_is_exit_2(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        cli.main(words)
-    assert caught.value.code == errors.EXIT_USAGE
+def test_a_wrong_command_line_is_exit_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == errors.EXIT_USAGE
+    told = capsys.readouterr()
+    assert said in told.out + told.err
+
+
+def test_a_wrong_command_line_is_told_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["test", "--json", "--cpus", "0", "x.qcow2"]) == errors.EXIT_USAGE
+    told = json.loads(capsys.readouterr().out)
+    assert "'0' is not a whole number" in told["message"]
+    assert told["hint"] == "`aio-image test --help` says what there is"
+
+
+def test_a_key_to_let_in_is_a_public_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, key = tmp_path / "x.img", tmp_path / "key"
+    image.write_bytes(b"\0" * 510 + b"\x55\xaa")
+    for text in ("-----BEGIN\n", "hello\n", "# nothing\n"):
+        key.write_text(text)
+        assert cli.main(["test", str(image), "--ssh-key", str(key)]) == errors.EXIT_USAGE
+        assert f"--ssh-key {key}: is not a public key" in capsys.readouterr().err
+
+
+def test_a_home_that_is_a_file_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AIO_IMAGE_HOME", str(tmp_path / "file" / "home"))
+    assert cli.main(["plan"]) == errors.EXIT_USAGE
+    assert f"{tmp_path / 'file'} is not a folder" in capsys.readouterr().err
+
+
+def test_what_the_host_refuses_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/x/y")
+    _command_that(monkeypatch, _raising(full))
+    assert cli.main(["profiles"]) == errors.EXIT_HOST
+    assert "error: /x/y: No space left on device" in capsys.readouterr().err
 
 
 def test_options_of_output_stand_before_or_after(capsys: pytest.CaptureFixture[str]) -> None:
