@@ -32,14 +32,10 @@ _TCG_FACTOR = 8.0
 
 @dataclass(frozen=True)
 class Accelerator:
-    """``name`` is kvm or tcg (libvirt's domain types kvm and qemu); ``reason`` says why not kvm."""
+    """``name`` is kvm or tcg; ``reason`` says why not kvm."""
 
     name: str
     reason: str = ""
-
-    @property
-    def domain_type(self) -> str:
-        return "kvm" if self.name == "kvm" else "qemu"
 
     def limits(self, healthy: float, check: float) -> Limits:
         """Limits from those of a profile, which are for KVM: seconds to healthy and of a check."""

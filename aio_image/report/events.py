@@ -100,10 +100,7 @@ class Events:
     """Hands each event to every listener, in order."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = list(listeners)
-
-    def listen(self, listener: Listener) -> None:
-        self._listeners.append(listener)
+        self._listeners = listeners
 
     def emit(self, event: Event) -> None:
         for listener in self._listeners:

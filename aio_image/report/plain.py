@@ -6,9 +6,9 @@ import threading
 import time
 from typing import TextIO
 
+from aio_image.report.base import Reporter
 from aio_image.report.events import Event, StepFailed, StepFinished, StepProgress, StepStarted
 from aio_image.report.lines import Style, lines_of, started_line
-from aio_image.report.reporter import Reporter
 from aio_image.report.ticker import Ticker
 from aio_image.report.words import spell_seconds
 

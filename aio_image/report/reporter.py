@@ -1,45 +1,15 @@
-"""What a reporter is, and choosing the one that fits a stream."""
+"""Choosing the reporter that fits a stream, and the two simplest."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
+from aio_image.report.base import Reporter
 from aio_image.report.events import CheckFinished, Event, Notice, Result, StepFailed
 from aio_image.report.lines import Style, lines_of
-
-MODES = ("auto", "live", "plain", "json", "quiet")
-
-
-class Reporter:
-    """A listener that writes to a stream. Close it (or leave its block) before writing there."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-
-    def __call__(self, event: Event) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Leave the stream at the start of a fresh line."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def write(self, *lines: str) -> None:
-        self.stream.write("".join(f"{line}\n" for line in lines))
-        self.stream.flush()
 
 
 class JsonLines(Reporter):
