@@ -143,7 +143,7 @@ def test_the_appliance_reads_the_table(recipe: Recipe) -> None:
 
 
 def test_our_units_are_in_the_table(recipe: Recipe) -> None:
-    """What we write as a unit is what the table says runs, or waits for personalise all the same."""
+    """What we write as a unit is what the table says runs, or waits for personalise too."""
     variables = yaml.safe_load((PLAYBOOKS / "roles/appliance/vars/main.yml").read_text())
     known = {unit for service in recipe.facts.services for unit in service.units}
     known |= set(variables["appliance_guarded_units"]) | {"aio-emulated.service"}
