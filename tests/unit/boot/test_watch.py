@@ -148,3 +148,12 @@ def test_the_status_of_the_appliance_is_truer_than_the_console(guest: Guest) -> 
         (51.0, "services"),
         (55.5, "keystone"),
     ]
+
+
+def test_a_unit_the_cloud_does_not_need_is_noted_only(guest: Guest) -> None:
+    guest.write("[ TIME ] Timed out waiting for device dev-ttyS0.device - /dev/ttyS0.\n")
+    guest.later(lambda: guest.says("healthy", 4), 1.6)
+    guest.wait()
+    assert list(guest.watch.failed_units) == ["dev-ttyS0.device"]
+    assert not guest.watch.is_essential("dev-ttyS0.device")
+    assert guest.watch.is_essential("cinder-volume.ser…")
