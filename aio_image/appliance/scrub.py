@@ -32,10 +32,10 @@ def blank_config(path: Path, chosen: Mapping[str, Chosen]) -> None:
         return
     wipe_left_over(path)
     content = bytearray(path.read_bytes())
-    for one in chosen.values():
-        start, end = one.span
+    spans = [one.span for one in chosen.values() if one.span is not None]
+    for start, end in spans:
         content[start:end] = b" " * (end - start)
-    if chosen:
+    if spans:
         replace_and_wipe(path, bytes(content))
 
 

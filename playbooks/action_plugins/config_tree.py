@@ -67,7 +67,8 @@ class ActionModule(ActionBase):
             rules.append({"path": row["target"], "mode": row["mode"]})
         code = listed["python"]
         for source in sorted(manifest.parent.glob(code["source"])):
-            files[f"{code['target']}/{source.name}"] = source.read_text(encoding="utf-8")
+            inside = source.relative_to(manifest.parent)
+            files[f"{code['target']}/{inside}"] = source.read_text(encoding="utf-8")
         rules.append({"path": f"{code['target']}/*", "mode": code["mode"]})
         folders = {row["path"]: {"mode": row["mode"]} for row in listed["folders"]}
         args["folders"] = folders | dict(args.get("folders", {}))

@@ -64,7 +64,7 @@ def test_a_removed_backing_file_is_still_the_same_device(disk: Path, loop: loops
 
 
 def _holds(pid: int, device: str) -> bool:
-    """Whether the process has the device open as descriptor 3 (which a shell closes and reopens)."""
+    """Whether the process has the device as descriptor 3, which a shell closes and reopens."""
     try:
         return Path(f"/proc/{pid}/fd/3").readlink() == Path(device)
     except FileNotFoundError:

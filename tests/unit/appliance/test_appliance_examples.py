@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from aio_image import deployers
+from aio_image import appliance, deployers
 from aio_image.appliance import config
 from aio_image.appliance.ledger import Secret
 from aio_image.paths import resource
@@ -33,7 +33,7 @@ def test_an_example_is_a_whole_seed_that_the_appliance_accepts(example: Path) ->
 
 
 def test_what_is_installed_is_there() -> None:
-    room = Path(config.__file__).parent
+    room = Path(appliance.__file__).parent
     table = yaml.safe_load((room / "install.yaml").read_text())
     for entry in table["files"]:
         source = entry["source"]

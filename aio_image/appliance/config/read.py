@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from .ledger import Secret
-from .problems import ApplianceProblem
+from ..ledger import Secret
+from ..problems import ApplianceProblem
+from .model import Chosen, Config
 
 KEYS = ("public_address", "fqdn", "public_interface", "secrets")
 
@@ -31,24 +31,6 @@ _INTERFACE = re.compile(r"[^\s/:%\0]{1,15}")
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 _SHORTEST = 8
 _LONGEST = 72  # bcrypt, which keystone uses, reads no further
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A secret the owner chose. ``span`` is where the file spells it, in bytes."""
-
-    value: str
-    span: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Config:
-    """What was asked for; None where nothing was."""
-
-    public_address: str | None = None
-    fqdn: str | None = None
-    public_interface: str | None = None
-    secrets: Mapping[str, Chosen] = field(default_factory=dict)
 
 
 class ConfigProblem(ApplianceProblem):
