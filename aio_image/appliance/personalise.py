@@ -34,7 +34,7 @@ class Personalise:
 
     @cached_property
     def config(self) -> config.Config:
-        return config.load(self.layout.config, self.ledger.secrets)
+        return config.load(self.layout.config, self.ledger.secrets, self.layout.root)
 
     @cached_property
     def values(self) -> Mapping[str, str]:
@@ -119,7 +119,7 @@ class Personalise:
     def _scrub(self) -> None:
         # The copies first: the configuration says what to look for until it is blanked.
         scrub.scrub_copies(self.layout, [one.value for one in self.config.secrets.values()])
-        scrub.blank_config(self.layout.config, self.config.secrets)
+        scrub.retire(self.layout, self.config)
 
 
 def run(layout: Layout, reporter: Reporter) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from . import user_secrets
-from .config import Chosen
+from .config import Config
 from .config import load as load_config
-from .files import find_all, overwrite, replace_and_wipe, wipe_left_over
+from .files import find_all, overwrite, remove, replace_and_wipe, wipe_left_over
 from .layout import Layout
 from .ledger import load as load_ledger
 from .machine import Record
@@ -26,13 +26,27 @@ _LOGS = ("/var/log/cloud-init.log", "/var/log/cloud-init-output.log")
 _LARGEST = 16 * 1024 * 1024  # user-data ends far below; nothing bigger is cloud-init's copy of it
 
 
-def blank_config(path: Path, chosen: Mapping[str, Chosen]) -> None:
-    """Put blanks where the configuration spells a chosen secret; blank means: as it is."""
+def retire(layout: Layout, config: Config) -> None:
+    """Blank each chosen secret where the configuration spells it, and remove the files it names.
+
+    A blank means: as it is. Files are overwritten first and removed last, so that after a power
+    cut the configuration either still names them, or they hold nothing.
+    """
+    chosen = [*config.secrets.values(), *config.spent]
+    files = [layout.at(one.file) for one in chosen if one.file is not None]
+    for file in files:
+        if file.exists():
+            overwrite(file, {0: b"x" * file.stat().st_size})
+    _blank(layout.config, [one.span for one in chosen if one.span is not None])
+    for file in files:
+        remove(file)
+
+
+def _blank(path: Path, spans: list[tuple[int, int]]) -> None:
     if not path.exists():
         return
     wipe_left_over(path)
     content = bytearray(path.read_bytes())
-    spans = [one.span for one in chosen.values() if one.span is not None]
     for start, end in spans:
         content[start:end] = b" " * (end - start)
     if spans:
@@ -43,19 +57,19 @@ def sweep(layout: Layout) -> None:
     """Do it again at the end of a boot: cloud-init's later stages, and a seed that is still there,
     write copies anew. Free of cost where nothing was ever chosen.
     """
-    config = layout.config.read_bytes() if layout.config.exists() else b""
+    text = layout.config.read_bytes() if layout.config.exists() else b""
     kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
     names = kept.get("chosen", "").split()
-    if not names and b"secrets" not in config:
+    if not names and b"secrets" not in text:
         return
     values = user_secrets.read(layout.secrets)
     found = [values[name] for name in names if name in values]
     try:
-        chosen = load_config(layout.config, load_ledger(layout.ledger).secrets).secrets
+        config = load_config(layout.config, load_ledger(layout.ledger).secrets, layout.root)
     except ApplianceProblem:
-        chosen = {}  # for the next boot to complain of; what it spells is not in force here
-    scrub_copies(layout, [*found, *(one.value for one in chosen.values())])
-    blank_config(layout.config, chosen)
+        config = Config()  # for the next boot to complain of; what it spells is not in force here
+    scrub_copies(layout, [*found, *(one.value for one in config.secrets.values())])
+    retire(layout, config)
 
 
 def scrub_copies(layout: Layout, values: Iterable[str]) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 class Chosen:
     """A secret the owner chose.
 
-    ``span`` is where the configuration spells it, in bytes; None for one that a ``file`` of the
-    owner's holds, which is removed once it is taken over.
+    ``span`` is where the configuration spells it, or names the ``file`` of the owner's that holds
+    it, in bytes: blanked once the secret is taken over, and the file removed.
     """
 
     value: str
@@ -65,7 +65,11 @@ class Storage:
 
 @dataclass(frozen=True)
 class Config:
-    """What was asked for. ``user_variables`` are OpenStack-Ansible's, by its names."""
+    """What was asked for. ``user_variables`` are OpenStack-Ansible's, by its names.
+
+    ``spent`` are those whose file is taken over already, and still to be removed (``scrub``).
+    ``notes`` say what was asked and means nothing on an appliance, a sentence each.
+    """
 
     public_address: str | None = None
     fqdn: str | None = None
@@ -75,5 +79,7 @@ class Config:
     data_disk: DataDisk | None = None
     storage: Storage = field(default_factory=Storage)
     secrets: Mapping[str, Chosen] = field(default_factory=dict)
+    spent: tuple[Chosen, ...] = ()
     user_variables: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
+    notes: tuple[str, ...] = ()

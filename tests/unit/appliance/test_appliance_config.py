@@ -52,11 +52,11 @@ def test_every_problem_at_once_with_its_line() -> None:
         "  nova_service_password: short\n"
     )
     assert [line.split(":")[0] for line in found] == [
-        "line 1", "line 3", "line 4", "line 2", "line 6", "line 7",
+        "line 1", "line 2", "line 3", "line 4", "line 6", "line 7",
     ]  # fmt: skip
     assert "did you mean public_address?" in found[0]
-    assert "first on line 2" in found[1]
-    assert "a name belongs in fqdn" in found[2]
+    assert "first on line 2" in found[2]
+    assert "a name belongs in fqdn" in found[3]
     assert "did you mean keystone_auth_admin_password?" in found[4]
 
 
