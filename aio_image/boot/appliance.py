@@ -14,6 +14,8 @@ from aio_image.boot.domain import DomainSpec, domain_xml
 from aio_image.boot.identity import Identity
 from aio_image.boot.ports import Forwards, choose_forwards, forwards_at
 from aio_image.boot.seed import Seed, write_seed
+from aio_image.boot.seed.network import dhcp_of
+from aio_image.boot.seed.request import ADMIN, config_text
 from aio_image.boot.watch import STEP, Watch
 from aio_image.errors import ApplianceError, HostError
 from aio_image.host.cancel import Cancel
@@ -181,15 +183,20 @@ def _make_files(
         spec.seed,
         Seed(
             hostname=identity.name,
-            mac=identity.mac,
-            public_address=identity.address,
-            secrets={"keystone_auth_admin_password": identity.password},
+            config=config_text(_settings(identity)),
+            network=dhcp_of(identity.mac),
             ssh_keys=machine.ssh_keys,
             instance_id=identity.instance_id,
         ),
     )
     spec.console.parent.mkdir(parents=True, exist_ok=True)
     spec.console.touch(mode=0o600)
+
+
+def _settings(identity: Identity) -> dict[str, str]:
+    """What the seed says of ``identity``, by key of config.yaml."""
+    address = {"public_address": identity.address} if identity.address else {}
+    return {**address, f"secrets.{ADMIN}": identity.password}
 
 
 def _check_memory(wanted: int) -> None:

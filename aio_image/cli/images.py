@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from aio_image.boot.disks import image_format
 from aio_image.boot.domain import FIRMWARE
 from aio_image.boot.offer import Offer, Size
 from aio_image.boot.ports import HTTP, HTTPS, SSH
+from aio_image.boot.seed.ssh_keys import read_keys
 from aio_image.cli.options import DEFAULT_PROFILE
 from aio_image.errors import UsageError
 from aio_image.health.target import expected_of
@@ -24,8 +24,6 @@ from aio_image.profile.load import load_profile
 from aio_image.profile.units import parse_size
 
 _MIB = 1 << 20
-# sshd(8), AUTHORIZED_KEYS FILE FORMAT: options may come first, then the type and base64.
-_PUBLIC_KEY = re.compile(r"(?:^|\s)(?:ssh-|ecdsa-|sk-)\S+\s+AAAA[A-Za-z0-9+/=]+(?:\s|$)")
 
 
 def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -94,7 +92,7 @@ def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) 
         accelerator=args.accelerator,
         connect=args.connect,
         network=args.network,
-        ssh_keys=_ssh_keys(args.ssh_key),
+        ssh_keys=read_keys(args.ssh_key) if args.ssh_key else (),
         time_limit=args.time_limit,
         **more,
     )
@@ -149,20 +147,6 @@ def _read(manifest: Path) -> dict[str, Any]:
 
 def _size(section: Mapping[str, Any]) -> Size:
     return Size(int(section["memory"]) // _MIB, int(section["cpus"]))
-
-
-def _ssh_keys(path: Path | None) -> tuple[str, ...]:
-    if path is None:
-        return ()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise UsageError(f"--ssh-key {path}: cannot be read: {reason}") from error
-    keys = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
-    if not keys or not all(_PUBLIC_KEY.search(line) for line in keys):
-        raise UsageError(f"--ssh-key {path}: is not a public key", hint=f"as {path}.pub")
-    return keys
 
 
 def _mebibytes(text: str) -> int:

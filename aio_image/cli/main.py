@@ -42,6 +42,7 @@ COMMANDS = {
     "build": ("aio_image.cli.build", "build an image"),
     "test": ("aio_image.cli.test", "boot an image and check that its cloud is healthy"),
     "run": ("aio_image.cli.run", "boot an image for you to use"),
+    "seed": ("aio_image.cli.seed", "make the ISO that tells an appliance who it is"),
     "clean": ("aio_image.cli.clean", "remove what builds keep"),
 }
 
@@ -61,6 +62,7 @@ a first session:
   sudo aio-image build                    makes build/debian-aio.qcow2
   aio-image test build/debian-aio.qcow2   boots a copy and checks it
   aio-image run build/debian-aio.qcow2    boots it for you, prints Horizon's address
+  aio-image seed --ssh-key ID.pub         tells a copy elsewhere its name, address and password
 
 exit codes:
   {errors.EXIT_OK}    done

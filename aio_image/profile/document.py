@@ -107,7 +107,7 @@ def parse_document(text: str, path: Path, source: str) -> Document:
     builder = _Builder(source)
     root = builder.build(top, "", 0, top.start_mark.line + 1)
     if not isinstance(root.value, dict):
-        wrong = Problem(root.origin, "", "a profile is a mapping of `key: value` lines")
+        wrong = Problem(root.origin, "", "must be a mapping of `key: value` lines")
         return Document(path, empty, [*builder.problems, wrong])
     return Document(path, root, builder.problems)
 
