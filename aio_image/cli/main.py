@@ -39,6 +39,7 @@ COMMANDS = {
     "profiles": ("aio_image.cli.profiles", "list the profiles"),
     "show": ("aio_image.cli.show", "show a profile: each value, and where it comes from"),
     "plan": ("aio_image.cli.plan", "show which steps a build would run, and why"),
+    "lock": ("aio_image.cli.lock", "resolve a profile's git sources to commits"),
     "build": ("aio_image.cli.build", "build an image"),
     "test": ("aio_image.cli.test", "boot an image and check that its cloud is healthy"),
     "run": ("aio_image.cli.run", "boot an image for you to use"),

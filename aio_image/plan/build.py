@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aio_image import deployers
+from aio_image.errors import UsageError
 from aio_image.plan.inputs import code_inputs, file_inputs, version_input
 from aio_image.plan.model import Input, Plan, Step, step_key
 from aio_image.plan.table import STEPS, StepRow
@@ -15,8 +16,14 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
     """The frozen steps of ``loaded``, in the order they run. Reads files, changes nothing.
 
     Without ``gate`` the plan has no such step; its image then has another key, so that one which
-    was never booted is not taken for one that was.
+    was never booted is not taken for one that was. Raises UsageError for a deployer without steps.
     """
+    deployer = loaded.profile.deployer
+    if deployer not in deployers.names():
+        raise UsageError(
+            f"profile {loaded.name}: this version has no build steps for the deployer {deployer}",
+            hint=f"`aio-image lock {loaded.name}` resolves its sources",
+        )
     rows = [row for row in STEPS if gate or row.name != "gate"]
     facts = _facts(loaded)
     keys: dict[str, str] = {}

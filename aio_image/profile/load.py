@@ -44,7 +44,9 @@ class LoadedProfile:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """What the deployer sets up for the scenario, in start order."""
+        """What the deployer sets up for the scenario, in start order where it has a table of it."""
+        if self.profile.deployer not in deployers.names():
+            return self.scenario.services
         return deployers.load(self.profile.deployer).services_of(self.scenario.expanded)
 
     def setting(self, key: str) -> Any:

@@ -57,6 +57,12 @@ class Scenario:
     def __contains__(self, word: object) -> bool:
         return word in self.expanded
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The words that are services, sorted."""
+        known = vocabulary().words
+        return tuple(word for word in self.expanded if known[word].group == "service")
+
 
 @cache
 def vocabulary() -> Vocabulary:

@@ -85,7 +85,14 @@ def _line(text: str) -> str:
     return text.strip()
 
 
+def _git_host(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", text):
+        raise ValueError(f"{text!r} is not a host name")
+    return text
+
+
 Line = Annotated[str, AfterValidator(_line)]
+GitHost = Annotated[str, AfterValidator(_git_host)]
 Label = Annotated[str, AfterValidator(_label)]
 Console = Annotated[str, AfterValidator(_console)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -113,6 +120,17 @@ class Mirrors(_Section):
 
     debian: Url | None
     """Address of a Debian archive (the part before `/dists`); null: what the build host uses."""
+    git: dict[GitHost, Url]
+    """Git host → address that stands for `https://<host>`, as `file:///srv/git/opendev.org`."""
+
+
+class OpenStackAnsible(_Section):
+    """What of OpenStack-Ansible is deployed. Read by the deployer of that name only."""
+
+    release: Line
+    """A tag, series (`2026.1`), branch or commit; `latest` is the newest stable tag."""
+    lock: Line | None
+    """The lock file; null: `<profile>.lock.yaml` in the folder `aio-image` is called in."""
 
 
 class Packages(_Section):
@@ -180,13 +198,14 @@ class Profile(_Section):
 
     description: Line
     """One line for people."""
-    deployer: Literal["debian"]
+    deployer: Literal["debian", "openstack-ansible"]
     """What sets up OpenStack: `debian` takes Debian's own packages."""
     level: Literal["deployed"]
     """How far the bake goes: `deployed` runs everything at build time."""
     scenario: str
     """OpenStack-Ansible's SCENARIO words joined by `_`, as `aio_metal`."""
     system: System
+    openstack_ansible: OpenStackAnsible
     mirrors: Mirrors
     packages: Packages
     kernel: Kernel

@@ -62,6 +62,9 @@ def test_everything_in_a_code_room_is_somebodys_input(plan: Plan) -> None:
         for room in CODE_ROOMS
         for path in inputs.files_below(package / room)
     }
+    # What makes a lock; the lock itself is the input.
+    locking = ("aio_image/deployers/openstack_ansible/", "aio_image/sources/git/")
+    ours = {label for label in ours if not label.startswith(locking)}
     strays = sorted(ours - _labels(plan) - apart)
     assert not strays, "\n".join(strays)
 
