@@ -38,15 +38,19 @@ class Probe:
 
 @dataclass(frozen=True)
 class Heartbeats:
-    """Processes that report to the table ``services`` of ``database`` while they work."""
+    """Processes that report to ``table`` of ``database`` while they work."""
 
     database: str
+    table: str
     binaries: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Service:
-    """One row of ``services.yaml``; ``units`` in start order, ``kind`` as README.md says."""
+    """One row of ``services.yaml``; ``units`` in start order, ``kind`` as README.md says.
+
+    ``memory``: MiB that it takes while it runs, for who enables it on a running appliance.
+    """
 
     name: str
     title: str
@@ -55,11 +59,15 @@ class Service:
     api: Api | None
     probes: tuple[Probe, ...]
     heartbeats: Heartbeats | None
+    memory: int
 
 
 @dataclass(frozen=True)
 class Secret:
-    """Where one secret of an appliance lives; a row of the ledger, and whose it is."""
+    """Where one secret of an appliance lives; a row of the ledger, and whose it is.
+
+    ``pattern``: a regular expression for the whole of it, where a service takes nothing else.
+    """
 
     name: str
     service: str
@@ -68,14 +76,19 @@ class Secret:
     mariadb: tuple[str, ...]
     keystone: tuple[str, ...]
     rabbitmq: tuple[str, ...]
+    pattern: str | None
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Which words a scenario needs and may have, and the services each brings."""
+    """Which words a scenario needs and may have, and the services each brings.
+
+    ``dormant``: services that are set up in every image, and run where a word brings them.
+    """
 
     required: tuple[str, ...]
     services: tuple[str, ...]
+    dormant: tuple[str, ...]
     words: Mapping[str, tuple[str, ...]]
 
 
@@ -107,6 +120,10 @@ class DeployerFacts:
             wanted.update(self.scenario.words.get(word, ()))
         return tuple(service.name for service in self.services if service.name in wanted)
 
+    def dormant_of(self, services: Collection[str]) -> tuple[str, ...]:
+        """Names of the services that an image that runs ``services`` has besides, asleep."""
+        return tuple(name for name in self.scenario.dormant if name not in services)
+
     def packages_of(self, services: Collection[str]) -> tuple[str, ...]:
         """Packages of the system and of ``services``, without repeats, in the table's order."""
         named = list(self.packages.system)
@@ -119,10 +136,18 @@ class DeployerFacts:
         """Secrets that ``services`` bring."""
         return tuple(secret for secret in self.secrets if secret.service in services)
 
-    def dump(self, services: Collection[str]) -> dict[str, Any]:
+    def dump(self, services: Collection[str], dormant: Collection[str] = ()) -> dict[str, Any]:
         """The ``services`` as plain JSON types: what playbooks and the appliance read."""
-        rows = [asdict(service) for service in self.services if service.name in services]
-        return {"format": 1, "deployer": self.name, "services": rows}
+
+        def rows(names: Collection[str]) -> list[dict[str, Any]]:
+            return [asdict(service) for service in self.services if service.name in names]
+
+        return {
+            "format": 1,
+            "deployer": self.name,
+            "services": rows(services),
+            "dormant": rows(dormant),
+        }
 
 
 def names() -> tuple[str, ...]:
@@ -163,6 +188,7 @@ def _scenario(row: Mapping[str, Any]) -> Scenario:
     return Scenario(
         required=tuple(row["required"]),
         services=tuple(row["services"]),
+        dormant=tuple(row["dormant"]),
         words={word: tuple(services) for word, services in row["words"].items()},
     )
 
@@ -189,11 +215,14 @@ def _service(name: str, row: Mapping[str, Any]) -> Service:
         else None,
         probes=tuple(_probe(each) for each in probed),
         heartbeats=_heartbeats(row.get("heartbeats")),
+        memory=int(row.get("memory", 0)),
     )
 
 
 def _heartbeats(row: Mapping[str, Any] | None) -> Heartbeats | None:
-    return Heartbeats(row["database"], tuple(row["binaries"])) if row else None
+    if not row:
+        return None
+    return Heartbeats(row["database"], row.get("table", "services"), tuple(row["binaries"]))
 
 
 def _probe(row: Mapping[str, Any]) -> Probe:
@@ -214,4 +243,5 @@ def _secret(name: str, row: Mapping[str, Any]) -> Secret:
         mariadb=tuple(row.get("mariadb", ())),
         keystone=tuple(row.get("keystone", ())),
         rabbitmq=tuple(row.get("rabbitmq", ())),
+        pattern=row.get("pattern"),
     )

@@ -53,11 +53,14 @@ def _inputs(row: StepRow, loaded: LoadedProfile) -> tuple[Input, ...]:
 
 def _facts(loaded: LoadedProfile) -> dict[str, Any]:
     known = deployers.load(loaded.profile.deployer)
-    packages = {*known.packages_of(loaded.services), *loaded.profile.packages.extra}
+    dormant = known.dormant_of(loaded.services)
+    installed = (*loaded.services, *dormant)
+    packages = {*known.packages_of(installed), *loaded.profile.packages.extra}
     return {
         "profile": loaded.name,
         "scenario": loaded.scenario.text,
         "services": list(loaded.services),
+        "dormant": list(dormant),
         "packages": sorted(packages),
         "stand_in": sorted(known.packages.stand_in),
         "exclude": list(known.packages.exclude),
