@@ -29,7 +29,7 @@ _NOT_NOW = (
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: what the playbooks changed on top of the root.
 
-    Settings: ``deployer``, ``scenario``, ``services``. Raises BuildError when a task fails.
+    Settings: ``deployer``, ``scenario``, ``services``, ``dormant``. Raises BuildError when a task fails.
     """
     run_inside(bake, ctx)
 
@@ -65,16 +65,17 @@ def bake(ctx: StepContext) -> None:
 def variables(key: str, settings: Any) -> dict[str, Any]:
     """The extra variables of bake.yml (aio_image/deployers/README.md), all but ``aio_leader``."""
     facts = deployers.load(settings["deployer"])
-    services = tuple(settings["services"])
+    services, dormant = tuple(settings["services"]), tuple(settings["dormant"])
+    installed = {*services, *dormant}
     bake = bake_id(key)
     return {
         "aio_bake_id": bake,
-        "aio_services": list(services),
+        "aio_services": [row.name for row in facts.services if row.name in installed],
         "aio_secrets": {
             secret.name: canary(bake, secret.name, secret.length)
-            for secret in facts.secrets_of(services)
+            for secret in facts.secrets_of(installed)
         },
         "aio_endpoint_host": ENDPOINT_HOST,
-        "aio_facts": {**facts.dump(services), "scenario": settings["scenario"]},
+        "aio_facts": {**facts.dump(services, dormant), "scenario": settings["scenario"]},
         "aio_appliance_source": str(Path(aio_image.appliance.__file__).parent),
     }

@@ -54,6 +54,7 @@ class Ledger:
                     "mariadb": list(row.mariadb),
                     "keystone": list(row.keystone),
                     "rabbitmq": list(row.rabbitmq),
+                    "pattern": row.pattern,
                 }
                 for row in self.secrets
             ],

@@ -75,7 +75,7 @@ def _dig(part: Mapping[str, Any], words: Sequence[str]) -> Iterable[str]:
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: the seal's changes on top of the bake; and ``ledger.json``.
 
-    Settings: ``deployer``, ``services``. Raises BuildError, one detail a problem, when a canary
+    Settings: ``deployer``, ``services``, ``dormant``. Raises BuildError, one detail a problem, when a canary
     lies outside the ledger, a file lacks one it should hold, or a private key is left.
     """
     run_inside(seal, ctx)
@@ -91,7 +91,7 @@ def seal(ctx: StepContext) -> None:
         ctx.progress("Remove identities, logs and caches", 0.1)
         for path in apply(rules, root):
             print(f"removed {path}")
-        ledger = Ledger.of(deployer, _baked_id(root), ctx.step.settings["services"])
+        ledger = Ledger.of(deployer, _baked_id(root), _installed(ctx))
         target = _inside(root, "/" + PATH)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(ledger.text(), encoding="utf-8")
@@ -113,6 +113,10 @@ def seal(ctx: StepContext) -> None:
             details=problems,
         )
     print(f"sealed in {time.monotonic() - began:.1f} s")
+
+
+def _installed(ctx: StepContext) -> tuple[str, ...]:
+    return (*ctx.step.settings["services"], *ctx.step.settings["dormant"])
 
 
 def _baked_id(root: Path) -> str:

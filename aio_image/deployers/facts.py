@@ -38,10 +38,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class Heartbeats:
-    """Processes that report to ``table`` of ``database`` while they work."""
+    """Processes that report to the table ``services`` of ``database`` while they work."""
 
     database: str
-    table: str
     binaries: tuple[str, ...]
 
 
@@ -49,7 +48,8 @@ class Heartbeats:
 class Service:
     """One row of ``services.yaml``; ``units`` in start order, ``kind`` as README.md says.
 
-    ``memory``: MiB that it takes while it runs, for who enables it on a running appliance.
+    ``optional``: it is in every image, and `aio enable` and `aio disable` turn it on and off.
+    ``memory``: MiB that it takes while it runs.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Service:
     api: Api | None
     probes: tuple[Probe, ...]
     heartbeats: Heartbeats | None
+    optional: bool
     memory: int
 
 
@@ -83,12 +84,12 @@ class Secret:
 class Scenario:
     """Which words a scenario needs and may have, and the services each brings.
 
-    ``dormant``: services that are set up in every image, and run where a word brings them.
+    ``optional``: services that are set up in every image, and run where a word brings them.
     """
 
     required: tuple[str, ...]
     services: tuple[str, ...]
-    dormant: tuple[str, ...]
+    optional: tuple[str, ...]
     words: Mapping[str, tuple[str, ...]]
 
 
@@ -122,7 +123,7 @@ class DeployerFacts:
 
     def dormant_of(self, services: Collection[str]) -> tuple[str, ...]:
         """Names of the services that an image that runs ``services`` has besides, asleep."""
-        return tuple(name for name in self.scenario.dormant if name not in services)
+        return tuple(name for name in self.scenario.optional if name not in services)
 
     def packages_of(self, services: Collection[str]) -> tuple[str, ...]:
         """Packages of the system and of ``services``, without repeats, in the table's order."""
@@ -170,7 +171,10 @@ def load(name: str) -> DeployerFacts:
             release=packages["release"],
             scenario=_scenario(services["scenario"]),
             packages=_packages(packages),
-            services=tuple(_service(key, row) for key, row in services["services"].items()),
+            services=tuple(
+                _service(key, row, key in services["scenario"]["optional"])
+                for key, row in services["services"].items()
+            ),
             secrets=tuple(_secret(key, row) for key, row in secrets["secrets"].items()),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -188,7 +192,7 @@ def _scenario(row: Mapping[str, Any]) -> Scenario:
     return Scenario(
         required=tuple(row["required"]),
         services=tuple(row["services"]),
-        dormant=tuple(row["dormant"]),
+        optional=tuple(row["optional"]),
         words={word: tuple(services) for word, services in row["words"].items()},
     )
 
@@ -202,7 +206,7 @@ def _packages(table: Mapping[str, Any]) -> Packages:
     )
 
 
-def _service(name: str, row: Mapping[str, Any]) -> Service:
+def _service(name: str, row: Mapping[str, Any], optional: bool) -> Service:
     api = row.get("api")
     probed = ([api] if api else []) + list(row.get("ports", ()))
     return Service(
@@ -215,14 +219,13 @@ def _service(name: str, row: Mapping[str, Any]) -> Service:
         else None,
         probes=tuple(_probe(each) for each in probed),
         heartbeats=_heartbeats(row.get("heartbeats")),
+        optional=optional,
         memory=int(row.get("memory", 0)),
     )
 
 
 def _heartbeats(row: Mapping[str, Any] | None) -> Heartbeats | None:
-    if not row:
-        return None
-    return Heartbeats(row["database"], row.get("table", "services"), tuple(row["binaries"]))
+    return Heartbeats(row["database"], tuple(row["binaries"])) if row else None
 
 
 def _probe(row: Mapping[str, Any]) -> Probe:

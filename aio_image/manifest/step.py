@@ -3,6 +3,7 @@
 Keeps ``manifest.json``::
 
     {"format": 1, "profile", "description", "deployer", "level", "scenario", "services",
+     "dormant": services that `aio enable` wakes,
      "system": {"distribution", "release", "architecture"}, "created": ISO 8601,
      "image": {"format", "compression", "sha256", "bytes", "modified": ns,
                "virtual_bytes"},
@@ -41,7 +42,7 @@ def run(ctx: StepContext) -> None:
     manifest = {
         "format": FORMAT,
         **{name: settings[name] for name in ("profile", "description", "deployer", "level")},
-        **{name: settings[name] for name in ("scenario", "services")},
+        **{name: settings[name] for name in ("scenario", "services", "dormant")},
         "system": _section(settings, "system"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "image": _image(ctx, image),

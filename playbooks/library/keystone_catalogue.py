@@ -22,6 +22,16 @@ options:
     type: list
     elements: dict
     required: true
+  dormant:
+    description: Rows like services that are made disabled, so that no client is told of them.
+    type: list
+    elements: dict
+    default: []
+  domains:
+    description: Domains with id, name, admin, password of the admin, and roles to make for it.
+    type: list
+    elements: dict
+    default: []
   users:
     description: Name of a service user's secret (<user>_service_password) to the password.
     type: dict
@@ -52,14 +62,43 @@ def _users(identity, params):
     return made
 
 
+def _domains(identity, params):
+    made = []
+    roles = {role.name: role.id for role in identity.roles()}
+    there = {domain.name: domain.id for domain in identity.domains()}
+    for row in params["domains"]:
+        for role in row["roles"]:
+            if role not in roles:
+                roles[role] = identity.create_role(name=role).id
+                made.append(f"role {role}")
+        if row["name"] not in there:
+            # The SDK has no word for an id of one's own.
+            body = {"name": row["name"], "explicit_domain_id": row["id"]}
+            answer = identity.post("/domains", json={"domain": body})
+            answer.raise_for_status()
+            made.append(f"domain {row['name']}")
+        user = identity.find_user(row["admin"], domain_id=row["id"])
+        if user is None:
+            user = identity.create_user(
+                name=row["admin"], password=row["password"], domain_id=row["id"]
+            )
+            made.append(f"user {row['admin']}")
+        identity.assign_domain_role_to_user(row["id"], user.id, roles["admin"])
+    return made
+
+
 def _catalogue(identity, params):
     made = []
     there = {service.type: service.id for service in identity.services()}
     have = {(e.service_id, e.interface) for e in identity.endpoints()}
-    for row in params["services"]:
+    rows = [(row, True) for row in params["services"]]
+    rows += [(row, False) for row in params["dormant"]]
+    for row, enabled in rows:
         service = there.get(row["type"])
         if service is None:
-            service = identity.create_service(type=row["type"], name=row["name"]).id
+            service = identity.create_service(
+                type=row["type"], name=row["name"], is_enabled=enabled
+            ).id
             made.append(f"service {row['name']}")
         public = f"https://{params['endpoint_host']}:{row['port']}{row['path']}"
         inside = f"http://127.0.0.1:{row['backend']}{row['path']}"
@@ -78,12 +117,18 @@ def main() -> None:
             **ARGUMENTS,
             "endpoint_host": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "dict", "required": True},
+            "dormant": {"type": "list", "elements": "dict", "default": []},
+            "domains": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "users": {"type": "dict", "required": True, "no_log": True},
         }
     )
     try:
         identity = connect(module).identity
-        made = _users(identity, module.params) + _catalogue(identity, module.params)
+        made = [
+            one
+            for part in (_users, _domains, _catalogue)
+            for one in part(identity, module.params)
+        ]
     except Exception as error:
         module.fail_json(msg=f"keystone at {module.params['auth_url']}: {error}")
     module.exit_json(changed=bool(made), made=made)

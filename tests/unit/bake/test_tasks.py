@@ -30,11 +30,18 @@ def test_the_shipped_playbook_can_be_counted() -> None:
 
 
 def test_extra_variables_hold_a_canary_for_each_secret_of_the_services() -> None:
-    settings = {"deployer": "debian", "scenario": "aio_metal", "services": ["keystone"]}
+    settings = {
+        "deployer": "debian",
+        "scenario": "aio_metal",
+        "services": ["keystone"],
+        "dormant": ["heat"],
+    }
     given = variables("0123456789abcdef" * 4, settings)
     assert given["aio_bake_id"] == "0123456789abcdef"
     assert given["aio_secrets"]
-    assert all(name.startswith("keystone_") for name in given["aio_secrets"])
+    assert {name.split("_")[0] for name in given["aio_secrets"]} == {"keystone", "heat"}
     assert all(value.startswith("aioCanary") for value in given["aio_secrets"].values())
+    assert given["aio_services"] == ["keystone", "heat"]
     assert [row["name"] for row in given["aio_facts"]["services"]] == ["keystone"]
+    assert [row["name"] for row in given["aio_facts"]["dormant"]] == ["heat"]
     assert Path(given["aio_appliance_source"]).joinpath("install.yaml").is_file()

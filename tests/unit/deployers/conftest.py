@@ -11,6 +11,7 @@ import yaml
 from ansible.plugins.filter.core import FilterModule as CoreFilters
 from ansible.plugins.filter.urlsplit import FilterModule as UrlFilters
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
 
 from aio_image import deployers
 from aio_image.bake.canary import canary
@@ -26,10 +27,14 @@ SCENARIO = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """``files``: place in the image → text. ``services``: names, of the default scenario."""
+    """``files``: place in the image → text. ``services``: names, of the default scenario.
+
+    ``installed``: those and the dormant ones, in start order.
+    """
 
     facts: DeployerFacts
     services: tuple[str, ...]
+    installed: tuple[str, ...]
     secrets: dict[str, str]
     files: dict[str, str]
 
@@ -47,17 +52,20 @@ def recipe() -> Recipe:
     playbooks = resource("playbooks")
     facts = deployers.load("debian")
     services = facts.services_of(SCENARIO.split())
+    dormant = facts.dormant_of(services)
+    names = {*services, *dormant}
+    installed = tuple(service.name for service in facts.services if service.name in names)
     secrets = {
         secret.name: canary(BAKE_ID, secret.name, secret.length)
-        for secret in facts.secrets_of(services)
+        for secret in facts.secrets_of(installed)
     }
     common = yaml.safe_load((playbooks / "group_vars/all.yml").read_text(encoding="utf-8"))
     common |= {
         "aio_secrets": secrets,
         "aio_bake_id": BAKE_ID,
-        "aio_services": list(services),
+        "aio_services": list(installed),
         "aio_endpoint_host": ENDPOINT_HOST,
-        "aio_facts": {**facts.dump(services), "scenario": "aio_metal"},
+        "aio_facts": {**facts.dump(services, dormant), "scenario": "aio_metal"},
         "appliance_versions": type("Result", (), {"stdout_lines": ['nova-api: "1"']}),
     }
     files = {}
@@ -73,12 +81,15 @@ def recipe() -> Recipe:
         # Jinja's own where both have one: ansible's want values wrapped in its way.
         more = CoreFilters().filters() | UrlFilters().filters()
         environment.filters = {**more, **environment.filters}
-        # Variables of a role may be templates themselves.
-        variables = common | {
-            name: environment.from_string(value).render(common) if _template(value) else value
-            for name, value in _role_variables(role).items()
-            if "lookup(" not in str(value) and "appliance_install" not in str(value)
-        }
+        # Variables of a role may be templates themselves, of those before them as well.
+        native = NativeEnvironment(undefined=StrictUndefined)
+        native.filters = environment.filters
+        variables = dict(common)
+        for name, value in _role_variables(role).items():
+            if "lookup(" in str(value) or "appliance_install" in str(value):
+                continue
+            rendered = native.from_string(value).render(variables) if _template(value) else value
+            variables[name] = rendered
         variables.setdefault("appliance_enabled", [])
         for source in sorted(path for path in tree.rglob("*") if path.is_file()):
             place = "/" + str(source.relative_to(tree)).removesuffix(".j2")
@@ -86,7 +97,7 @@ def recipe() -> Recipe:
             if source.suffix == ".j2":
                 text = environment.from_string(text).render(variables)
             files[place] = text
-    return Recipe(facts, services, secrets, files)
+    return Recipe(facts, services, installed, secrets, files)
 
 
 def _template(value: object) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import configparser
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from aio_image import deployers
+from aio_image.deployers import Service
 from aio_image.paths import resource
 from tests.unit.deployers.conftest import ENDPOINT_HOST, Recipe
 
@@ -61,7 +63,7 @@ def test_public_port_and_backend_belong_together(recipe: Recipe) -> None:
 def test_canaries_are_exactly_where_the_ledger_says(recipe: Recipe) -> None:
     wanted = {
         (secret.name, file)
-        for secret in recipe.facts.secrets_of(recipe.services)
+        for secret in recipe.facts.secrets_of(recipe.installed)
         for file in secret.files
     }
     found = {
@@ -100,11 +102,19 @@ def test_apis_listen_where_the_table_says(recipe: Recipe) -> None:
 
 
 def test_haproxy_offers_every_public_port(recipe: Recipe) -> None:
-    text = recipe.files["/etc/haproxy/haproxy.cfg"]
-    bound = {int(port) for port in re.findall(r"^ +bind :::(\d+) v4v6 ssl", text, re.MULTILINE)}
-    assert bound == {
-        probe.port for service in recipe.facts.services for probe in service.probes if probe.port
-    }
+    """In haproxy.cfg those of every cloud; each optional service's in a file of its own."""
+
+    def bound(file: str) -> set[int]:
+        text = recipe.files[f"/etc/haproxy/{file}"]
+        return {int(port) for port in re.findall(r"^ +bind :::(\d+) v4v6 ssl", text, re.MULTILINE)}
+
+    def ports(services: Iterable[Service]) -> set[int]:
+        return {probe.port for row in services for probe in row.probes if probe.port}
+
+    optional = [service for service in recipe.facts.services if service.optional]
+    assert bound("haproxy.cfg") == ports(set(recipe.facts.services) - set(optional))
+    for service in optional:
+        assert bound(f"optional/{service.name}.cfg") == ports([service])
 
 
 @pytest.mark.parametrize("ending", [".conf", ".ini", ".service", ".cnf", ".network"])
@@ -130,7 +140,7 @@ def test_the_broker_knows_who_the_services_say_they_are(recipe: Recipe) -> None:
     users = json.loads(recipe.files["/etc/rabbitmq/definitions.json"])["users"]
     wanted = {
         (user, recipe.secrets[secret.name])
-        for secret in recipe.facts.secrets_of(recipe.services)
+        for secret in recipe.facts.secrets_of(recipe.installed)
         for user in secret.rabbitmq
     }
     assert {(user["name"], user["password"]) for user in users} == wanted
@@ -139,6 +149,7 @@ def test_the_broker_knows_who_the_services_say_they_are(recipe: Recipe) -> None:
 def test_the_appliance_reads_the_table(recipe: Recipe) -> None:
     told = json.loads(recipe.files["/usr/share/aio/services.json"])
     assert [row["name"] for row in told["services"]] == list(recipe.services)
+    assert [row["name"] for row in told["dormant"]] == ["barbican", "heat"]
     assert told["format"] == 1
 
 
