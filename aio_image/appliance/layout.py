@@ -66,6 +66,11 @@ class Layout:
         return self.memory / "database.sql"
 
     @property
+    def changing(self) -> Path:
+        """The optional service that is being enabled or disabled, while it is."""
+        return self.memory / "changing.json"
+
+    @property
     def run(self) -> Path:
         """What is true of this boot only."""
         return self.at("/run/aio")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,23 @@ PREFIX = b"aio" + b"Canary"  # in two words, or this file would be a finding of 
 
 @dataclass(frozen=True)
 class Secret:
-    """One secret: ``length`` in characters, and every place that knows it."""
+    """One secret: ``length`` in characters, and every place that knows it.
+
+    ``pattern``: what the whole of a chosen value has to match, where not every value will do.
+    """
 
     name: str
     length: int
     files: tuple[str, ...]
     mariadb: tuple[str, ...]
     keystone: tuple[str, ...]
+    pattern: str | None = None
+
+    def refuses(self, value: str) -> str | None:
+        """Why whom it belongs to cannot use ``value``; None when it can."""
+        if self.pattern is None or re.fullmatch(self.pattern, value):
+            return None
+        return f"must match {self.pattern}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ def load(path: Path) -> Ledger:
                 tuple(entry["files"]),
                 tuple(entry["mariadb"]),
                 tuple(entry["keystone"]),
+                entry.get("pattern"),
             )
             for entry in data["secrets"]
         }

@@ -45,7 +45,7 @@ def load(path: Path) -> Services:
         if data["format"] != 1:
             raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
         units = [unit for service in data["services"] for unit in service["units"]]
-        probes = [_probe(probe) for service in data["services"] for probe in service["probes"]]
+        probes = [probe(one) for service in data["services"] for one in service["probes"]]
         beats = [service["heartbeats"] for service in data["services"] if service["heartbeats"]]
         heartbeats = {
             # Whose unit is not waited for need not report either.
@@ -61,7 +61,8 @@ def load(path: Path) -> Services:
     return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats)
 
 
-def _probe(entry: dict[str, object]) -> Probe:
+def probe(entry: dict[str, object]) -> Probe:
+    """A row of a service's ``probes``. Raises KeyError, TypeError and ValueError."""
     url = urlsplit(str(entry["url"]))
     answers = entry["answers"]
     public = entry["port"]

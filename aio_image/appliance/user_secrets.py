@@ -57,8 +57,13 @@ def settle(path: Path, ledger: Ledger, chosen: Mapping[str, Chosen]) -> dict[str
     kept = read(path)
     wrong = [
         f"{path}: {name}: {reason}"
-        for name in ledger.secrets
-        if name in kept and (reason := wrong_with(kept[name]))
+        for name, secret in ledger.secrets.items()
+        if name in kept and (reason := wrong_with(kept[name]) or secret.refuses(kept[name]))
+    ]
+    wrong += [
+        f"secrets.{name}: {reason}"
+        for name, one in chosen.items()
+        if one.value and (reason := ledger.secrets[name].refuses(one.value))
     ]
     if wrong:
         raise ApplianceProblem(wrong[0], hint="choose another value", details=wrong)

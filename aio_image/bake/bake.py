@@ -29,7 +29,8 @@ _NOT_NOW = (
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: what the playbooks changed on top of the root.
 
-    Settings: ``deployer``, ``scenario``, ``services``, ``dormant``. Raises BuildError when a task fails.
+    Settings: ``deployer``, ``scenario``, ``services``, ``dormant``. Raises BuildError when a
+    task fails.
     """
     run_inside(bake, ctx)
 

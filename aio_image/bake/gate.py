@@ -207,15 +207,23 @@ def _unhealthy(container: Container, reason: str, details: Sequence[str]) -> Bui
 
 
 def _units(container: Container, root: Path) -> dict[str, str]:
-    """Every unit of every service with its state; BuildError when one is not active."""
+    """Every unit of every service with its state.
+
+    BuildError when one is not active, or one of a dormant service is not asleep.
+    """
     table = json.loads((root / _SERVICES).read_text(encoding="utf-8"))
     units = [unit for service in table["services"] for unit in service["units"]]
-    shown = container.run(["systemctl", "is-active", *units], check=False, timeout=60)
-    states = dict(zip(units, shown.output.split(), strict=True))
-    wrong = {unit: state for unit, state in states.items() if state != "active"}
+    asleep = [unit for service in table.get("dormant", ()) for unit in service["units"]]
+    shown = container.run(["systemctl", "is-active", *units, *asleep], check=False, timeout=60)
+    states = dict(zip([*units, *asleep], shown.output.split(), strict=True))
+    awake = {unit: states[unit] for unit in asleep if states[unit] != "inactive"}
+    wrong = {unit: states[unit] for unit in units if states[unit] != "active"}
     if wrong:
         listed = [f"{unit}: {state}" for unit, state in wrong.items()]
         raise _unhealthy(container, f"not active though it says healthy: {listed[0]}", listed)
+    if awake:
+        listed = [f"{unit}: {state}" for unit, state in awake.items()]
+        raise _unhealthy(container, f"dormant, and yet not asleep: {listed[0]}", listed)
     return states
 
 
@@ -250,14 +258,17 @@ def _token(
         if service.api and service.name in settings["services"]
     }
     missing = sorted(expected - set(answer["catalogue"]))
+    awake = sorted(set(answer["catalogue"]) - expected)
     foreign = [
         url
         for urls in answer["catalogue"].values()
         for url in urls
         if not url.startswith(f"https://{address}")
     ]
-    if missing or foreign:
-        wrong = [f"no {kind}" for kind in missing] + [f"endpoint {url}" for url in foreign]
+    if missing or awake or foreign:
+        wrong = [f"no {kind}" for kind in missing]
+        wrong += [f"{kind}, which is dormant or unknown" for kind in awake]
+        wrong += [f"endpoint {url}" for url in foreign]
         raise _unhealthy(container, f"Keystone's catalogue is wrong: {wrong[0]}", wrong)
     return answer
 

@@ -75,8 +75,9 @@ def _dig(part: Mapping[str, Any], words: Sequence[str]) -> Iterable[str]:
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: the seal's changes on top of the bake; and ``ledger.json``.
 
-    Settings: ``deployer``, ``services``, ``dormant``. Raises BuildError, one detail a problem, when a canary
-    lies outside the ledger, a file lacks one it should hold, or a private key is left.
+    Settings: ``deployer``, ``services``, ``dormant``. Raises BuildError, one detail a problem,
+    when a canary lies outside the ledger, a file lacks one it should hold, or a private key is
+    left.
     """
     run_inside(seal, ctx)
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from aio_image.health import compute, horizon, identity, image, network, status, volume
+from aio_image.health import (
+    compute,
+    horizon,
+    identity,
+    image,
+    key_manager,
+    network,
+    orchestration,
+    status,
+    volume,
+)
 from aio_image.health.check import Check
 from aio_image.health.target import Target
 
@@ -29,6 +39,10 @@ def checks_for(target: Target) -> tuple[Check, ...]:
     if target.expects("compute"):
         needs = ("compute-services", "network-lifecycle")
         checks.append(Check("instance", compute.instance, needs))
+    if target.expects("key-manager"):
+        checks.append(Check("secret", key_manager.secret, ("keystone-token",)))
+    if target.expects("orchestration"):
+        checks.append(Check("stack", orchestration.stack, ("keystone-token",)))
     if target.horizon:
         checks.append(Check("horizon-login", horizon.login, ("tls",)))
     return tuple(checks)

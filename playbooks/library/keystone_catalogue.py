@@ -125,9 +125,7 @@ def main() -> None:
     try:
         identity = connect(module).identity
         made = [
-            one
-            for part in (_users, _domains, _catalogue)
-            for one in part(identity, module.params)
+            one for part in (_users, _domains, _catalogue) for one in part(identity, module.params)
         ]
     except Exception as error:
         module.fail_json(msg=f"keystone at {module.params['auth_url']}: {error}")
