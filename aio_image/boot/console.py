@@ -140,8 +140,8 @@ _MILESTONES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 _PROMPT = re.compile(r"^(?:\(initramfs\)|grub rescue>|grub>|\S+ login:) ?$")
 
-# systemd's status lines, with names (status_unit_format name or combined) or descriptions. On an
-# 80 column terminal it cuts long ones in the middle ("…"); the kernel's log has them whole.
+# systemd's status lines. Our images have names in them (StatusUnitFormat=name); others may have
+# names and descriptions, which on an 80 column terminal are cut in the middle ("…").
 _JOB = re.compile(
     r"^\[\s*(?P<word>OK|FAILED|DEPEND|TIME)\s*\] "
     r"(?P<verb>Started|Finished|Mounted|Failed to (?:start|mount|listen on)|"

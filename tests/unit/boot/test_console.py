@@ -75,6 +75,11 @@ def test_torn_progress_is_passed_over(torn: bytes) -> None:
          "OpenStack Compute.", "nova-compute.service", "failed"),
         ("[FAILED] Failed to mount proc-sys-fs-binfmt_misc.mount - Executable File.",
          "proc-sys-fs-binfmt_misc.mount", "failed"),
+        # With StatusUnitFormat=name, as our images say it: never cut, however long.
+        ("[\x1b[0;1;31mFAILED\x1b[0m] Failed to start "
+         "\x1b[0;1;39mneutron-ovn-maintenance-worker.service\x1b[0m.",
+         "neutron-ovn-maintenance-worker.service", "failed"),
+        ("[ TIME ] Timed out waiting for device dev-ttyS0.device.", "dev-ttyS0.device", "failed"),
         ("[DEPEND] Dependency failed for nova-api.service - OpenStack API.",
          "nova-api.service", "dependency"),
         ("[ TIME ] Timed out waiting for device dev-vdb.device - /dev/vdb.",
