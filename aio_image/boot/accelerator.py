@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aio_image.errors import HostError
 from aio_image.host import kvm
+from aio_image.host.kvm import Accelerator
 from aio_image.paths import Home
 
 CHOICES = ("auto", "kvm", "tcg")
@@ -30,22 +31,18 @@ class Limits:
 _TCG_FACTOR = 8.0
 
 
-@dataclass(frozen=True)
-class Accelerator:
-    """``name`` is kvm or tcg; ``reason`` says why not kvm."""
+def limits(accelerator: str, healthy: float, check: float) -> Limits:
+    """Limits from those of a profile, which are for KVM: seconds to healthy and of a check.
 
-    name: str
-    reason: str = ""
-
-    def limits(self, healthy: float, check: float) -> Limits:
-        """Limits from those of a profile, which are for KVM: seconds to healthy and of a check."""
-        factor = 1.0 if self.name == "kvm" else _TCG_FACTOR
-        return Limits(
-            healthy=healthy * factor,
-            silent=max(healthy / 3, 60.0) * factor,
-            request=check * factor,
-            resource=2 * check * factor,
-        )
+    ``accelerator`` is kvm or tcg.
+    """
+    factor = 1.0 if accelerator == "kvm" else _TCG_FACTOR
+    return Limits(
+        healthy=healthy * factor,
+        silent=max(healthy / 3, 60.0) * factor,
+        request=check * factor,
+        resource=2 * check * factor,
+    )
 
 
 def choose(home: Home, wanted: str = "auto") -> Accelerator:
@@ -54,11 +51,7 @@ def choose(home: Home, wanted: str = "auto") -> Accelerator:
     KVM only where a guest really runs under it. Raises HostError when KVM is asked for and not
     usable, when QEMU is missing, and when TCG would meet QEMU's bug with Debian 13's kernel.
     """
-    if wanted == "tcg":
-        found = Accelerator("tcg", "asked for")
-    else:
-        probed = kvm.accelerator(home)
-        found = Accelerator(probed.name, probed.reason)
+    found = Accelerator("tcg", "asked for") if wanted == "tcg" else kvm.accelerator(home)
     if wanted == "kvm" and found.name != "kvm":
         raise HostError(
             f"KVM cannot run a guest here: {found.reason}",

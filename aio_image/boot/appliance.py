@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aio_image.boot import accelerator, disks, hypervisor
-from aio_image.boot.accelerator import Accelerator, Limits
+from aio_image.boot.accelerator import Limits
 from aio_image.boot.domain import DomainSpec, domain_xml
 from aio_image.boot.identity import Identity
 from aio_image.boot.ports import Forwards, choose_forwards, forwards_at
@@ -19,6 +19,8 @@ from aio_image.boot.seed.request import ADMIN, config_text
 from aio_image.boot.watch import STEP, Watch
 from aio_image.errors import ApplianceError, HostError
 from aio_image.host.cancel import Cancel
+from aio_image.host.kvm import Accelerator
+from aio_image.host.libvirt_connection import connected, forget
 from aio_image.paths import Home
 from aio_image.report.events import Events, StepFailed, StepFinished, StepProgress, StepStarted
 
@@ -114,15 +116,15 @@ def booted(
     chosen = accelerator.choose(home, machine.accelerator)
     kind = disks.image_format(machine.image)
     _check_memory(machine.memory)
-    limits = chosen.limits(machine.healthy, machine.check)
+    limits = accelerator.limits(chosen.name, machine.healthy, machine.check)
     if machine.time_limit is not None:
         limits = replace(limits, healthy=machine.time_limit)
     files = [machine.image] + ([machine.disk.parent / "any"] if machine.disk else [])
     with ExitStack() as stack:
-        connection = stack.enter_context(hypervisor.connected(machine.connect, folder, files))
+        connection = stack.enter_context(connected(machine.connect, folder, files))
         # What is made from here on goes at the end, last made first.
         made = stack.enter_context(ExitStack()) if not keep else ExitStack()
-        made.callback(hypervisor.forget, connection)
+        made.callback(forget, connection)
         identity, forwards = _identity(machine)
         spec = DomainSpec(
             name=identity.name,

@@ -11,6 +11,7 @@ from pathlib import Path
 from aio_image.boot import hypervisor
 from aio_image.boot.appliance import Appliance
 from aio_image.errors import HostError, UsageError
+from aio_image.host.libvirt_connection import connected, forget
 from aio_image.paths import Home
 
 _NOTE = "appliance.json"
@@ -60,7 +61,7 @@ def noted(home: Home) -> Iterator[Kept]:
 def running(kept: Kept) -> bool:
     """Whether the guest is there; False, too, when its libvirt cannot be asked."""
     try:
-        with hypervisor.connected(kept.uri, Path(kept.folder)) as connection:
+        with connected(kept.uri, Path(kept.folder)) as connection:
             return hypervisor.find(connection, kept.name) is not None
     except HostError:
         return False
@@ -76,9 +77,9 @@ def stop(home: Home, name: str) -> None:
         known = ", ".join(kept.name for kept in noted(home)) or "none"
         raise UsageError(f"no appliance {name} was kept", hint=f"kept are: {known}")
     folder = Path(found.folder)
-    with hypervisor.connected(found.uri, folder) as connection:
+    with connected(found.uri, folder) as connection:
         domain = hypervisor.find(connection, name)
         if domain is not None:
             hypervisor.stop(domain)
-        hypervisor.forget(connection)
+        forget(connection)
     shutil.rmtree(folder)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from aio_image.cli.options import HelpFormatter, output_options
+from aio_image.cli.options import (
+    HelpFormatter,
+    build_home,
+    output_options,
+    profile_arguments,
+)
 from aio_image.cli.reporting import events_for
 from aio_image.doctor.checks import checks_for, examine
-from aio_image.doctor.model import BOOT, BUILD
+from aio_image.doctor.model import BOOT, BUILD, Host, Packages
 from aio_image.errors import EXIT_HOST, EXIT_OK
 from aio_image.paths import Home
+from aio_image.profile.load import load_profile
 from aio_image.report.checks import results_table
 from aio_image.report.events import Notice
 
@@ -18,12 +24,13 @@ Checks this host and says how to mend what it finds: programs and their versions
 loop devices, overlays, whether KVM really runs a guest, memory, disk, the Debian mirror.
 
 As root the checks try things out for real; otherwise those are skipped. Builds and boots run
-the checks they need by themselves.
+the checks they need by themselves. PROFILE says which release of Debian the mirror must serve.
 
 Exit code 3 when something that a build or a boot needs is missing.
 
 examples:
   sudo aio-image doctor
+  aio-image doctor --set mirrors.debian=http://mirror.example.com/debian
   aio-image doctor --for boot      only what booting an image needs decides the exit code
 """
 
@@ -36,6 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=HelpFormatter,
         parents=[output_options()],
     )
+    profile_arguments(parser)
     parser.add_argument(
         "--for",
         dest="purpose",
@@ -47,8 +55,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     purposes = (args.purpose,) if args.purpose else (BUILD, BOOT)
     needed = {check.name for purpose in purposes for check in checks_for(purpose)}
+    profile = load_profile(args.profile, args.settings)
+    packages = Packages(profile.setting("system.release"), profile.setting("mirrors.debian"))
+    host = Host(Home.default(), build_home(), thorough=True, packages=packages)
     with events_for(args) as events:
-        results = examine(Home.default(), events)
+        results = examine(host, events)
         events.emit(Notice(results_table(results)[-1]))
     bad = [each for each in results if each.outcome == "failed" and each.check in needed]
     return EXIT_HOST if bad else EXIT_OK

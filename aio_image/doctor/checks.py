@@ -23,12 +23,11 @@ def checks_for(purpose: Purpose) -> tuple[HostCheck, ...]:
     return tuple(check for check in all_checks() if purpose in check.purposes)
 
 
-def examine(home: Home, events: Events) -> list[CheckFinished]:
-    """Every check, thoroughly (some seconds); each is told to ``events`` as it ends.
+def examine(host: Host, events: Events) -> list[CheckFinished]:
+    """Every check; each is told to ``events`` as it ends. Some seconds where ``host`` is thorough.
 
     As root the host's devices and namespaces are tried out for real; otherwise those are skipped.
     """
-    host = Host(home, thorough=True)
     results = []
     for check in all_checks():
         result = run_check(check, host)
@@ -42,8 +41,8 @@ def require(home: Home, purpose: Purpose, events: Events) -> None:
 
     Warnings become Notices. Raises one HostError for all that failed, a detail line each.
     """
-    host = Host(home, thorough=False)
-    results = [run_check(check, host) for check in checks_for(purpose)]
+    host = Host(home, home, thorough=False)
+    results = [run_check(check, host) for check in checks_for(purpose) if check.at_start]
     for result in results:
         if result.outcome == "warning":
             events.emit(Notice(f"{result.check}: {result.detail}", level="warning"))

@@ -43,11 +43,25 @@ def skipped(detail: str) -> Finding:
 
 
 @dataclass(frozen=True)
+class Packages:
+    """Where a build would have its packages from: ``release``, and ``mirror`` if one is named."""
+
+    release: str
+    mirror: str | None
+
+
+@dataclass(frozen=True)
 class Host:
-    """What a check may look at. ``thorough``: somebody asked for a check-up and has the time."""
+    """What a check may look at. ``thorough``: somebody asked for a check-up and has the time.
+
+    ``home`` is where checks may try things out; ``builds`` where builds would be kept, which for
+    who is not root is another place. Without ``packages`` no mirror is asked.
+    """
 
     home: Home
+    builds: Home
     thorough: bool
+    packages: Packages | None = None
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -62,8 +76,12 @@ class Host:
 
 @dataclass(frozen=True)
 class HostCheck:
-    """``purposes``: what cannot be done where it fails; empty for what is only good to know."""
+    """``purposes``: what cannot be done where it fails; empty for what is only good to know.
+
+    ``at_start``: also made at the start of every build or boot, which a check-up need not suit.
+    """
 
     name: str
     probe: Callable[[Host], Finding]
     purposes: frozenset[Purpose] = frozenset()
+    at_start: bool = True

@@ -6,7 +6,17 @@ import os
 import time
 from pathlib import Path
 
-from aio_image.doctor.model import BOOT, BUILD, Finding, Host, HostCheck, failed, ok, warning
+from aio_image.doctor.model import (
+    BOOT,
+    BUILD,
+    Finding,
+    Host,
+    HostCheck,
+    failed,
+    ok,
+    skipped,
+    warning,
+)
 from aio_image.errors import MirrorError
 
 _GB = 1e9
@@ -16,7 +26,6 @@ _DISK_GOOD = 15 * _GB
 # The bake runs every service once; the appliance under test has 6 GiB (profiles/base.yaml).
 _BUILD_LEAST, _BUILD_GOOD = 2 * _GB, 4 * _GB
 _BOOT_LEAST, _BOOT_GOOD = 4.5 * _GB, 7 * _GB
-_RELEASE = "trixie"
 
 
 def room_checks() -> tuple[HostCheck, ...]:
@@ -24,7 +33,8 @@ def room_checks() -> tuple[HostCheck, ...]:
         HostCheck("memory for a build", build_memory, frozenset({BUILD})),
         HostCheck("memory for an appliance", boot_memory, frozenset({BOOT})),
         HostCheck("disk space", disk_space, frozenset({BUILD})),
-        HostCheck("Debian mirror", mirror),
+        # Not before every build: one that needs no packages needs no network.
+        HostCheck("Debian mirror", mirror, frozenset({BUILD}), at_start=False),
     )
 
 
@@ -55,26 +65,28 @@ def available_memory() -> int:
 
 
 def disk_space(host: Host) -> Finding:
-    folder = host.home.root
+    folder = host.builds.root
     while not folder.exists():
         folder = folder.parent
     about = os.statvfs(folder)
     free = about.f_bavail * about.f_frsize
-    told = f"{free / _GB:.1f} GB free in {host.home.root}"
+    told = f"{free / _GB:.1f} GB free in {host.builds.root}"
     hint = "`aio-image clean` removes kept results; AIO_IMAGE_HOME names another folder"
     if free < _DISK_LEAST:
         return failed(f"{told}; a first build needs {_DISK_LEAST / _GB:.0f} GB", hint)
     return ok(told) if free >= _DISK_GOOD else warning(told, hint)
 
 
-def mirror(_host: Host) -> Finding:
-    """The mirror a build would choose; a build asks for it only when it needs packages."""
+def mirror(host: Host) -> Finding:
+    """The mirror a build would choose."""
+    if host.packages is None:
+        return skipped("no profile says what from")
     # Imported here: everything else works without the libraries that reach mirrors.
     from aio_image.sources.debian_mirror import choose_mirror  # noqa: PLC0415
 
     began = time.monotonic()
     try:
-        found = choose_mirror(_RELEASE)
+        found = choose_mirror(host.packages.release, host.packages.mirror)
     except MirrorError as error:
         return failed("; ".join([error.message, *error.details]), error.hint)
-    return ok(f"{found.uri} serves {_RELEASE} ({time.monotonic() - began:.1f} s)")
+    return ok(f"{found.uri} serves {host.packages.release} ({time.monotonic() - began:.1f} s)")

@@ -17,7 +17,7 @@ def virtualisation_checks() -> tuple[HostCheck, ...]:
         HostCheck("nested virtualisation", nested),
         HostCheck("QEMU without KVM", tcg_bug, boot),
         # Not before every boot: of libvirt's embedded driver a process can open only one.
-        HostCheck("libvirt", libvirt_usable),
+        HostCheck("libvirt", libvirt_usable, boot, at_start=False),
     )
 
 
@@ -79,7 +79,7 @@ def libvirt_usable(host: Host) -> Finding:
     """Open the connection a boot would use."""
     try:
         # Imported here: a host without libvirt's library must be able to hear so.
-        from aio_image.boot.hypervisor import connected, forget  # noqa: PLC0415
+        from aio_image.host.libvirt_connection import connected, forget  # noqa: PLC0415
     except ImportError as error:
         return failed(str(error), "install the project into this Python: `make setup`")
     try:

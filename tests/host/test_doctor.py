@@ -8,7 +8,7 @@ import pytest
 
 from aio_image.doctor import kernel
 from aio_image.doctor.checks import all_checks, checks_for, examine, require
-from aio_image.doctor.model import BUILD, Host
+from aio_image.doctor.model import BUILD, Host, Packages
 from aio_image.host import loops
 from aio_image.paths import Home
 from aio_image.report.events import CheckFinished, Event, Events
@@ -19,7 +19,8 @@ pytestmark = pytest.mark.host
 def test_every_check_ends_with_a_finding(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     seen: list[Event] = []
-    results = examine(home, Events(seen.append))
+    host = Host(home, home, thorough=True, packages=Packages("trixie", None))
+    results = examine(host, Events(seen.append))
     assert seen == results
     assert [each.check for each in results] == [check.name for check in all_checks()]
     needed = {check.name for check in checks_for(BUILD)}
@@ -33,8 +34,8 @@ def test_every_check_ends_with_a_finding(tmp_path: Path) -> None:
 
 
 def test_loop_devices_are_tried_and_let_go(tmp_path: Path) -> None:
-    host = Host(Home(tmp_path / "home"), thorough=True)
-    found = kernel.loop_devices(host)
+    home = Home(tmp_path / "home")
+    found = kernel.loop_devices(Host(home, home, thorough=True))
     assert found.outcome == "ok"
     assert "partition" in found.detail
     assert not [loop for loop in loops.bound() if str(tmp_path) in loop.backing]
@@ -48,7 +49,8 @@ def test_a_kernel_that_refuses_namespaces_is_told(
     from aio_image.host import namespace  # noqa: PLC0415
 
     monkeypatch.setattr(namespace, "_PRIVATE", (*refused, "--clear-groups", *namespace._PRIVATE))
-    found = kernel.namespaces(Host(Home(tmp_path / "home"), thorough=True))
+    home = Home(tmp_path / "home")
+    found = kernel.namespaces(Host(home, home, thorough=True))
     assert found.outcome == "failed"
     assert "Operation not permitted" in found.detail
     assert "privileged" in found.hint

@@ -105,8 +105,8 @@ def test_old_qemu_is_refused_under_tcg(tmp_path: Path) -> None:
 
 
 def test_tcg_has_more_time() -> None:
-    slow = accelerator.Accelerator("tcg", "x").limits(240, 60)
-    fast = accelerator.Accelerator("kvm").limits(240, 60)
+    slow = accelerator.limits("tcg", 240, 60)
+    fast = accelerator.limits("kvm", 240, 60)
     assert fast.healthy == 240
     assert slow.healthy == 8 * fast.healthy
     assert slow.request == 8 * fast.request

@@ -7,17 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from aio_image.cli.main import main
 from aio_image.doctor import checks, room
-from aio_image.doctor.model import BOOT, BUILD, Finding, Host, HostCheck, failed, ok, warning
+from aio_image.doctor.model import (
+    BOOT,
+    BUILD,
+    Finding,
+    Host,
+    HostCheck,
+    Packages,
+    failed,
+    ok,
+    warning,
+)
 from aio_image.doctor.programs import PROGRAMS, Program, find_program
-from aio_image.errors import HostError
+from aio_image.errors import EXIT_HOST, EXIT_OK, HostError
 from aio_image.paths import Home
 from aio_image.report.events import Event, Events, Notice
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(Home(tmp_path / "home"), thorough=True)
+    home = Home(tmp_path / "home")
+    return Host(home, home, thorough=True)
 
 
 def test_a_program_is_found_with_its_version(host: Host) -> None:
@@ -81,17 +93,61 @@ def test_all_that_is_missing_is_told_at_once(host: Host, monkeypatch: pytest.Mon
     assert [each.text for each in seen if isinstance(each, Notice)] == ["three: is slow"]
 
 
-def test_disk_space_is_that_of_the_home(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    about = os.statvfs(host.home.root.parent)
+def test_disk_space_is_that_of_where_builds_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is not root tries things out in a cache of his own; builds work elsewhere."""
+    builds = Home(tmp_path / "builds")
+    host = Host(Home(Path("/proc/nowhere")), builds, thorough=True)
+    about = os.statvfs(tmp_path)
     free = about.f_bavail * about.f_frsize
     monkeypatch.setattr(room, "_DISK_LEAST", free * 2)
     found = room.disk_space(host)
     assert found.outcome == "failed"
-    assert str(host.home.root) in found.detail
-    assert not host.home.root.exists()
+    assert str(builds.root) in found.detail
+    assert not builds.root.exists()
     monkeypatch.setattr(room, "_DISK_LEAST", 1)
     monkeypatch.setattr(room, "_DISK_GOOD", 2)
     assert room.disk_space(host).outcome == "ok"
+
+
+def test_the_mirror_is_asked_for_the_release_of_the_profile(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    # Nothing listens on the discard port of this very machine.
+    dead = Packages("buzz-lightyear", "http://127.0.0.1:9/debian")
+    found = room.mirror(Host(home, home, thorough=True, packages=dead))
+    assert found.outcome == "failed"
+    assert "no Debian mirror serves buzz-lightyear" in found.detail
+    assert "http://127.0.0.1:9/debian" in found.detail
+    assert found.hint
+    assert room.mirror(Host(home, home, thorough=True)).outcome == "skipped"
+
+
+def _mirror_away() -> tuple[HostCheck, ...]:
+    away = HostCheck(
+        "mirror", lambda _: failed("is away", "ask"), frozenset({BUILD}), at_start=False
+    )
+    return (away, HostCheck("other", lambda _: ok("fine"), frozenset({BOOT})))
+
+
+def test_what_is_not_for_every_start_is_left_to_the_check_up(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "all_checks", _mirror_away)
+    checks.require(host.home, BUILD, Events())
+    found = checks.examine(host, Events())
+    assert [each.outcome for each in found] == ["failed", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [([], EXIT_HOST), (["--for", "build"], EXIT_HOST), (["--for", "boot"], EXIT_OK)],
+)
+def test_what_is_shown_as_failed_decides_the_exit_code(
+    words: list[str], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "all_checks", _mirror_away)
+    assert main(["doctor", *words]) == status
 
 
 def test_memory_is_what_the_kernel_says() -> None:
