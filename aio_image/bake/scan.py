@@ -29,24 +29,15 @@ class Finding:
     text: str
 
 
-def scan_tree(tree: Path, also: Iterable[bytes] = ()) -> Iterator[Finding]:
-    """Every canary in regular files, symbolic links' targets and extended attributes of ``tree``.
-
-    Paths come absolute, as seen in the image. Gzipped files are searched unpacked as well.
-    ``also`` are further byte strings to look for. Hard links are searched once for each name.
-    """
-    for folder, folders, files in os.walk(tree):
-        for name in sorted(files) + sorted(folders):
-            path = Path(folder, name)
-            yield from _entry(path, "/" + str(path.relative_to(tree)), also)
-
-
 def scan_layers(
     merged: Path, layers: Iterable[Path], also: Iterable[bytes] = ()
 ) -> Iterator[Finding]:
-    """Like scan_tree for ``merged``, but only of what one of ``layers`` (tree folders) has brought.
+    """Every canary in what one of ``layers`` (tree folders) has brought to ``merged``.
 
-    What a higher layer took away or replaced is seen as it is now.
+    Looked at are regular files (gzipped ones unpacked as well), symbolic links' targets and
+    extended attributes; paths come absolute, as seen in the image. ``also`` are further byte
+    strings to look for. Hard links are searched once for each name. What a higher layer took away
+    or replaced is seen as it is now.
     """
     names = {
         os.path.relpath(Path(folder, name), layer)

@@ -7,14 +7,8 @@ import os
 from pathlib import Path
 
 from aio_image.cli.elevate import ensure_root
-from aio_image.cli.options import (
-    DEFAULT_PROFILE,
-    HelpFormatter,
-    build_home,
-    output_options,
-    profile_arguments,
-)
-from aio_image.cli.plan import plan_of, summary
+from aio_image.cli.options import DEFAULT_PROFILE, build_home, command_parser
+from aio_image.cli.planning import plan_arguments, plan_of, summary
 from aio_image.cli.reporting import events_for
 from aio_image.manifest.deliver import Delivery, check_target, deliver, delivered
 from aio_image.paths import Home
@@ -43,32 +37,14 @@ examples:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "build",
-        help="build an image",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
-    )
-    profile_arguments(parser)
+    parser = command_parser(subparsers, "build", "build an image", _DESCRIPTION)
+    plan_arguments(parser)
     parser.add_argument(
         "--output",
         "-o",
         type=Path,
         metavar="FILE",
         help="where to put the image (default: build/<profile>.qcow2)",
-    )
-    parser.add_argument(
-        "--from",
-        dest="start",
-        choices=STEP_NAMES,
-        metavar="STEP",
-        help="run this step and all that depends on it, whatever is kept",
-    )
-    parser.add_argument(
-        "--no-gate",
-        action="store_true",
-        help="leave out the native first boot of a copy; such an image is built apart",
     )
     parser.add_argument(
         "--keep-failed",

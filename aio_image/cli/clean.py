@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from aio_image.cli.elevate import ensure_root
-from aio_image.cli.options import HelpFormatter, build_home, columns, output_options
+from aio_image.cli.options import build_home, columns, command_parser
 from aio_image.cli.reporting import events_for
 from aio_image.errors import EXIT_OK
 from aio_image.execution.build import reap_leftovers
@@ -28,13 +28,7 @@ examples:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "clean",
-        help="remove what builds keep",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
-    )
+    parser = command_parser(subparsers, "clean", "remove what builds keep", _DESCRIPTION)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
         "--keep",

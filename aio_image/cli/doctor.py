@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from aio_image.cli.options import (
-    HelpFormatter,
-    build_home,
-    output_options,
-    profile_arguments,
-)
+from aio_image.cli.options import build_home, command_parser, profile_arguments
 from aio_image.cli.reporting import events_for
 from aio_image.doctor.checks import checks_for, examine
 from aio_image.doctor.model import BOOT, BUILD, Host, Packages
@@ -36,12 +31,8 @@ examples:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "doctor",
-        help="check this host, and say how to mend it",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
+    parser = command_parser(
+        subparsers, "doctor", "check this host, and say how to mend it", _DESCRIPTION
     )
     profile_arguments(parser)
     parser.add_argument(

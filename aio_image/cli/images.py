@@ -26,13 +26,13 @@ from aio_image.profile.units import parse_size
 _MIB = 1 << 20
 
 
-def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """IMAGE (which may be left out if ``optional``) and the options that say how to boot it."""
+def boot_arguments(parser: argparse.ArgumentParser) -> None:
+    """IMAGE (which other options may stand for) and the options that say how to boot it."""
     parser.add_argument(
         "image",
         type=Path,
         metavar="IMAGE",
-        nargs="?" if optional else None,
+        nargs="?",
         help="the QCOW2 (never written to)",
     )
     group = parser.add_argument_group("how to boot it")
@@ -74,6 +74,13 @@ def boot_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -
     )
 
 
+def check_image(args: argparse.Namespace) -> None:
+    """Raise UsageError when no IMAGE was given to a command that is to boot one."""
+    if args.image is None:
+        hint = f"as `aio-image {args.command} build/{DEFAULT_PROFILE}.qcow2`"
+        raise UsageError("which IMAGE?", hint=hint)
+
+
 def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) -> Machine:
     """The machine that ``args`` ask for, of ``size`` where they do not say.
 
@@ -98,13 +105,13 @@ def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) 
     )
 
 
-def offer_of(image: Path) -> Offer:
-    """By the manifest beside ``image``; without one, as of the default profile.
+def offer_of(image: Path | None) -> Offer:
+    """By the manifest beside ``image``; without one, or an image, as of the default profile.
 
     Raises UsageError when the manifest is not one.
     """
-    manifest = beside(image)[1]
-    about = _read(manifest) if manifest.is_file() else _default()
+    manifest = beside(image)[1] if image else Path(DEFAULT_PROFILE)
+    about = _read(manifest) if image and manifest.is_file() else _default()
     try:
         services = list(about["services"])
         table = deployers.load(about["deployer"]).dump(services)

@@ -45,6 +45,22 @@ def output_options(default: object = argparse.SUPPRESS) -> argparse.ArgumentPars
     return parser
 
 
+def command_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    description: str,
+) -> argparse.ArgumentParser:
+    """The parser of the command ``name``, with the options that all commands have."""
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=HelpFormatter,
+        parents=[output_options()],
+    )
+
+
 def profile_arguments(parser: argparse.ArgumentParser) -> None:
     """PROFILE and --set."""
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from aio_image.cli.options import DEFAULT_PROFILE, HelpFormatter, columns, output_options
+from aio_image.cli.options import DEFAULT_PROFILE, columns, command_parser
 from aio_image.profile.load import list_profiles
 from aio_image.profile.problems import shown
 from aio_image.profile.schema import json_schema
@@ -21,13 +21,7 @@ Editors complete and check profiles by the JSON Schema that --schema prints.
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "profiles",
-        help="list the profiles",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
-    )
+    parser = command_parser(subparsers, "profiles", "list the profiles", _DESCRIPTION)
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of profiles")
 
 

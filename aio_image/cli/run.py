@@ -14,10 +14,10 @@ from aio_image.boot.offer import Offer
 from aio_image.boot.ports import HTTP, HTTPS, SSH
 from aio_image.boot.session import Session, session
 from aio_image.boot.trial import target_of
-from aio_image.cli.images import boot_arguments, machine_of, offer_of
-from aio_image.cli.options import HelpFormatter, columns, output_options
+from aio_image.cli.images import boot_arguments, check_image, machine_of, offer_of
+from aio_image.cli.options import columns, command_parser
 from aio_image.cli.reporting import events_for
-from aio_image.errors import EXIT_OK, ApplianceError, Cancelled, UsageError
+from aio_image.errors import EXIT_OK, ApplianceError, Cancelled
 from aio_image.health.target import KEYSTONE_PORT
 from aio_image.paths import Home
 from aio_image.report.events import Events, Notice, Result
@@ -44,14 +44,8 @@ _SSH_USER = "debian"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "run",
-        help="boot an image for you to use",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
-    )
-    boot_arguments(parser, optional=True)
+    parser = command_parser(subparsers, "run", "boot an image for you to use", _DESCRIPTION)
+    boot_arguments(parser)
     parser.add_argument("--disk", type=Path, metavar="FILE", help="keep its disk in this QCOW2")
     parser.add_argument(
         "--detach", action="store_true", help="return when it is healthy, and leave it running"
@@ -67,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.stop:
         kept.stop(home, args.stop)
         return EXIT_OK
-    if args.image is None:
-        raise UsageError("which IMAGE?", hint="as `aio-image run build/debian-aio.qcow2`")
+    check_image(args)
     offer = offer_of(args.image)
     machine = machine_of(args, offer, offer.appliance, disk=args.disk, restarts=True)
     with (

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from aio_image.cli.options import HelpFormatter, output_options, profile_arguments
+from aio_image.cli.options import command_parser, profile_arguments
 from aio_image.profile.load import LoadedProfile, Value, load_profile
 from aio_image.profile.problems import shown
 
@@ -24,12 +24,8 @@ _VALUE_WIDTH = 32
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "show",
-        help="show a profile: each value, and where it comes from",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
+    parser = command_parser(
+        subparsers, "show", "show a profile: each value, and where it comes from", _DESCRIPTION
     )
     profile_arguments(parser)
 

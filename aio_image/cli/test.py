@@ -9,11 +9,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from aio_image.boot.accelerator import Accelerator
+from aio_image.boot.accelerator import limits
 from aio_image.boot.session import session
 from aio_image.boot.trial import Trial, run_trial
-from aio_image.cli.images import boot_arguments, machine_of, offer_of
-from aio_image.cli.options import DEFAULT_PROFILE, HelpFormatter, output_options
+from aio_image.cli.images import boot_arguments, check_image, machine_of, offer_of
+from aio_image.cli.options import command_parser
 from aio_image.cli.reporting import events_for
 from aio_image.errors import EXIT_APPLIANCE, EXIT_OK, UsageError
 from aio_image.health.check import run_checks
@@ -22,6 +22,7 @@ from aio_image.health.cloud import checks_for
 from aio_image.health.status import fetch_status
 from aio_image.health.target import Target
 from aio_image.host.cancel import Cancel, stopped_by_signals
+from aio_image.manifest.deliver import beside
 from aio_image.paths import Home
 from aio_image.report.checks import all_passed, results_table, write_json, write_junit
 from aio_image.report.events import Events, Notice, Result
@@ -50,19 +51,19 @@ examples:
   aio-image test build/debian-aio.qcow2 --firmware secure --junit results.xml
   aio-image test build/debian-aio.qcow2 --keep      leave it running, to look inside
   aio-image test --address 192.0.2.10 --password-file admin.txt     one that runs elsewhere
+
+An appliance at --address is to have the services, and is given the time, that the manifest beside
+IMAGE says; without IMAGE, those of the default profile. Its time is that of a machine with KVM:
+--accelerator tcg stretches it for one that is emulated.
 """
 _SUITE = "aio-image test"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "test",
-        help="boot an image and check that its cloud is healthy",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        parents=[output_options()],
+    parser = command_parser(
+        subparsers, "test", "boot an image and check that its cloud is healthy", _DESCRIPTION
     )
-    boot_arguments(parser, optional=True)
+    boot_arguments(parser)
     group = parser.add_argument_group("instead of booting an image")
     group.add_argument("--address", metavar="HOST", help="check the appliance that runs there")
     group.add_argument(
@@ -81,10 +82,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.image is None and args.address is None:
-        raise UsageError("which IMAGE?", hint="as `aio-image test build/debian-aio.qcow2`")
-    if args.image is not None and args.address is not None:
-        raise UsageError("either an IMAGE is booted, or the appliance at --address is checked")
+    if args.address is None:
+        check_image(args)
     for report in (args.junit, args.json_report, args.timeline):
         _check_report(report)
     trial = _check_there(args) if args.address else _boot_and_check(args)
@@ -108,29 +107,12 @@ def _check_report(path: Path | None) -> None:
 
 def _check_there(args: argparse.Namespace) -> Trial:
     """The checks on an appliance that somebody else booted."""
-    if args.password_file is None:
-        raise UsageError("--address needs --password-file, too")
-    try:
-        password = args.password_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise UsageError(f"--password-file {args.password_file}: {reason}") from error
-    offer = offer_of(Path(f"{DEFAULT_PROFILE}.qcow2"))
     with (
         events_for(args) as events,
         stopped_by_signals(Cancel()) as cancel,
         tempfile.TemporaryDirectory(prefix="aio-image-") as folder,
     ):
-        limits = Accelerator("kvm").limits(offer.healthy, offer.check)
-        target = Target(
-            address=args.address,
-            password=password,
-            folder=Path(folder),
-            expected=offer.expected,
-            horizon=offer.horizon,
-            request=limits.request,
-            resource=limits.resource,
-        )
+        target = target_there(args, Path(folder))
         cloud = Cloud(target, cancel)
         trial = Trial(facts={"address": args.address})
         trial.checks = run_checks(checks_for(target), cloud, events)
@@ -138,6 +120,37 @@ def _check_there(args: argparse.Namespace) -> Trial:
             trial.timeline.merge_status(fetch_status(cloud), kernel_start=0.0)
         _write(args, trial)
     return trial
+
+
+def target_there(args: argparse.Namespace, folder: Path) -> Target:
+    """The cloud at --address, as the checks see it; ``folder`` is theirs.
+
+    Raises UsageError when its password or the manifest of IMAGE cannot be read.
+    """
+    if args.password_file is None:
+        raise UsageError("--address needs --password-file, too")
+    try:
+        password = args.password_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise UsageError(f"--password-file {args.password_file}: {reason}") from error
+    if args.image is not None and not beside(args.image)[1].is_file():
+        raise UsageError(
+            f"{beside(args.image)[1]}: there is no such file",
+            hint="with --address, IMAGE is only asked for its manifest; or leave it away",
+        )
+    offer = offer_of(args.image)
+    speed = "tcg" if args.accelerator == "tcg" else "kvm"
+    times = limits(speed, offer.healthy, offer.check)
+    return Target(
+        address=args.address,
+        password=password,
+        folder=folder,
+        expected=offer.expected,
+        horizon=offer.horizon,
+        request=times.request,
+        resource=times.resource,
+    )
 
 
 def _boot_and_check(args: argparse.Namespace) -> Trial:

@@ -184,16 +184,6 @@ def copy_tree(results: Sequence[Path], destination: Path, scratch: Path) -> None
         run(["cp", "-dR", keep, "--sparse=auto", "--reflink=auto", "-T", source, destination])
 
 
-def whiteouts(tree: Path) -> Iterator[Path]:
-    """The paths, relative to ``tree``, that a difference says are gone from the layers below."""
-    for folder, _, files in os.walk(tree):
-        for name in files:
-            path = Path(folder, name)
-            about = path.lstat()
-            if stat.S_ISCHR(about.st_mode) and about.st_rdev == 0:
-                yield path.relative_to(tree)
-
-
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -17,6 +17,7 @@ from aio_image.host import trees
 from aio_image.paths import Home
 from aio_image.plan.model import Step
 from aio_image.report.events import Event, Events
+from tests.host.bake.differences import whiteouts
 
 pytestmark = pytest.mark.host
 
@@ -94,7 +95,7 @@ def baked(tmp_path: Path) -> Path:
 def test_seal_takes_away_and_writes_the_ledger(steps: Steps, baked: Path) -> None:
     ctx = steps("seal")
     seal.run(ctx)
-    gone = set(map(str, trees.whiteouts(ctx.output / "tree")))
+    gone = whiteouts(ctx.output / "tree")
     assert {"etc/ssh/ssh_host_rsa_key", "var/log/keystone.log"} <= gone
     inside = ctx.output / "tree/usr/lib/aio/ledger.json"
     assert json.loads(inside.read_text()) == json.loads((ctx.output / "ledger.json").read_text())

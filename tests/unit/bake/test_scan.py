@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aio_image.bake.canary import PREFIX, canary
-from aio_image.bake.scan import Finding, scan_file, scan_layers, scan_tree
+from aio_image.bake.scan import Finding, scan_file, scan_layers
 
 VALUE = canary("0123456789abcdef", "glance_service_password", 40)
 
@@ -22,7 +22,7 @@ def test_text_gzip_link_and_name(tmp_path: Path) -> None:
         packed.write(b"a" * (3 << 20) + VALUE.encode() + b"=" * 1000)
     (tmp_path / "link").symlink_to(f"/somewhere/{VALUE}")
     (tmp_path / "empty").touch()
-    found = sorted(scan_tree(tmp_path), key=lambda each: (each.path, each.offset))
+    found = sorted(scan_layers(tmp_path, [tmp_path]), key=lambda each: (each.path, each.offset))
     assert found == [
         Finding("/etc/glance.conf", 11, VALUE),
         Finding("/etc/glance.conf", 60, VALUE),
@@ -33,7 +33,7 @@ def test_text_gzip_link_and_name(tmp_path: Path) -> None:
 
 def test_code_that_speaks_of_canaries_holds_none(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text(f'PREFIX = "{PREFIX}"\nkind = "{PREFIX}Findings of old"\n')
-    assert list(scan_tree(tmp_path)) == []
+    assert list(scan_layers(tmp_path, [tmp_path])) == []
 
 
 @given(before=st.integers(0, 300), after=st.integers(0, 300), length=st.sampled_from([32, 40, 61]))
@@ -62,7 +62,7 @@ def test_a_broken_gzip_is_searched_as_far_as_it_goes(tmp_path: Path) -> None:
     whole = gzip.compress(VALUE.encode() + os.urandom(5000))
     (tmp_path / "cut.gz").write_bytes(whole[:-2000])
     (tmp_path / "none.gz").write_bytes(b"\x1f\x8b\x08 not gzip at all " + VALUE.encode())
-    assert {each.path for each in scan_tree(tmp_path)} == {"/cut.gz", "/none.gz"}
+    assert {each.path for each in scan_layers(tmp_path, [tmp_path])} == {"/cut.gz", "/none.gz"}
 
 
 def test_layers_are_seen_as_the_merged_tree_shows_them(tmp_path: Path) -> None:
