@@ -20,10 +20,15 @@ COMMANDS = {
     "enable": "run a service that is on the disk and asleep (heat, barbican)",
     "disable": "put it back to sleep",
     "credentials": "clouds.yaml or openrc for another machine, CA included",
+    "recover": "find what is broken and mend it",
+    "report": "a bundle of logs and states to hand on, without secrets",
+    "rebuild": "make the cloud anew; passwords, addresses and configuration stay",
+    "reset": "back to the state before first boot",
 }
 INTERNAL = {
     "personalise": "first boot (run by aio-personalise.service)",
     "ready": "watch a boot (run by aio-ready.service)",
+    "restore": "carry out a reset or rebuild (run by aio-reset.service)",
     "storage-attach": "cinder's disk (run by aio-cinder-volumes.service)",
     "storage-detach": "the same at shutdown",
 }

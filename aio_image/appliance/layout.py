@@ -32,6 +32,26 @@ class Layout:
         return self.at("/usr/lib/aio/ledger.json")
 
     @property
+    def pristine(self) -> Path:
+        """The state before first boot, packed by the seal; a reset puts it back."""
+        return self.at("/usr/lib/aio/pristine.tar.zst")
+
+    @property
+    def pristine_index(self) -> Path:
+        """What is in ``pristine``, and by which rules it is put back."""
+        return self.at("/usr/lib/aio/pristine.json")
+
+    @property
+    def reset_order(self) -> Path:
+        """There while a reset or rebuild is asked for and not over."""
+        return self.at("/var/lib/aio-reset/order.json")
+
+    @property
+    def system_update(self) -> Path:
+        """systemd boots to system-update.target while this link is there."""
+        return self.at("/system-update")
+
+    @property
     def services(self) -> Path:
         """What runs here and how to tell that it works, written by the bake."""
         return self.at("/usr/share/aio/services.json")

@@ -54,7 +54,12 @@ subjectAltName = {names}
 
 
 def make_ca(layout: Layout) -> None:
-    """A new CA. Its name has a random part: browsers tell CAs apart by name."""
+    """A new CA, unless there is one: ``aio rebuild`` keeps it, and clients trust it by then.
+
+    Its name has a random part: browsers tell CAs apart by name.
+    """
+    if (layout.pki / "ca.pem").exists():  # written last
+        return
     config = _CA.format(serial=secrets.token_hex(4))
     key, certificate = _certify(layout.pki, config, [])
     write_atomic(layout.pki / "ca.key", key, 0o600)

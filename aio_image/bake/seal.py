@@ -21,6 +21,8 @@ import yaml
 
 from aio_image.bake.inside import run_inside
 from aio_image.bake.ledger import PATH, Ledger, disagreements
+from aio_image.bake.pristine import Rules as PristineRules
+from aio_image.bake.pristine import pack
 from aio_image.bake.scan import scan_file, scan_layers
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
@@ -103,6 +105,13 @@ def seal(ctx: StepContext) -> None:
         layers = trees.layers_above([*results, ctx.output], 1)
         problems = disagreements(ledger, scan_layers(root, layers))
         problems += private_texts(rules, root)
+        if not problems:
+            ctx.progress("Pack what a reset puts back", 0.7)
+            packed = pack(PristineRules.of(deployer), root)
+            print(
+                f"packed {packed.entries} entries into {packed.size} bytes"
+                f" in {packed.seconds:.1f} s"
+            )
     for problem in problems:
         print(problem)
     if problems:

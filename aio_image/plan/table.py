@@ -86,7 +86,11 @@ STEPS: tuple[StepRow, ...] = (
         needs=("root", "bake"),
         settings=("deployer",),
         facts=("services", "dormant"),
-        files=("aio_image/deployers/{deployer}/secrets.yaml", "aio_image/bake/seal.yaml"),
+        files=(
+            "aio_image/deployers/{deployer}/secrets.yaml",
+            "aio_image/bake/seal.yaml",
+            "aio_image/bake/pristine.yaml",
+        ),
         code="aio_image.bake.seal",
     ),
     StepRow(
