@@ -26,7 +26,7 @@ def disk(layout: Layout) -> str | None:
     )  # fmt: skip
     if uuid := done.stdout.strip():
         return uuid
-    asked = config.load(layout.config, ledger.load(layout.ledger).secrets).data_disk
+    asked = config.load(layout.config, ledger.load(layout.ledger).secrets, layout.root).data_disk
     if asked is not None:
         raise ApplianceProblem(
             f"the data disk {asked.device} is not mounted: what the cloud has on it would stay",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import pwd
+from collections.abc import Sequence
 
 from .files import make_folder, write_atomic
 from .layout import Layout
@@ -18,13 +19,13 @@ FERNET = "/etc/keystone/fernet-keys"
 CREDENTIAL = "/etc/keystone/credential-keys"
 
 
-def renew(layout: Layout) -> None:
-    """New keys 0 and 1 in both repositories, for keystone's eyes only; older ones go.
+def renew(layout: Layout, folders: Sequence[str] = (FERNET, CREDENTIAL)) -> None:
+    """New keys 0 and 1 in each of ``folders``, for keystone's eyes only; older ones go.
 
-    Nothing of value is encrypted with the old ones: no token has been issued, and the bake stores
-    no credentials.
+    At first boot nothing of value is encrypted with the old ones: no token has been issued, and
+    the bake stores no credentials.
     """
-    for folder in (FERNET, CREDENTIAL):
+    for folder in folders:
         path = layout.at(folder)
         make_folder(path, 0o700)
         _give_to_keystone(layout, path)

@@ -42,6 +42,11 @@ class Layout:
         return self.at("/usr/lib/aio/pristine.json")
 
     @property
+    def recovery(self) -> Path:
+        """What ``aio recover`` looks at, in order; written by the bake."""
+        return self.at("/usr/share/aio/recovery.json")
+
+    @property
     def reset_order(self) -> Path:
         """There while a reset or rebuild is asked for and not over."""
         return self.at("/var/lib/aio-reset/order.json")

@@ -113,6 +113,7 @@ class DeployerFacts:
     packages: Packages
     services: tuple[Service, ...]
     secrets: tuple[Secret, ...]
+    recovery: tuple[Mapping[str, Any], ...]
 
     def services_of(self, words: Iterable[str]) -> tuple[str, ...]:
         """Names of the services that ``words`` (expanded) ask for, in start order."""
@@ -150,6 +151,15 @@ class DeployerFacts:
             "dormant": rows(dormant),
         }
 
+    def recovery_of(self, services: Collection[str]) -> dict[str, Any]:
+        """recovery.yaml for ``services``, as plain JSON types: what ``aio recover`` looks at."""
+        parts = [
+            {key: value for key, value in row.items() if key != "service"}
+            for row in self.recovery
+            if row["service"] in services
+        ]
+        return {"format": 1, "parts": parts}
+
 
 def names() -> tuple[str, ...]:
     """Deployers there are, sorted."""
@@ -176,6 +186,7 @@ def load(name: str) -> DeployerFacts:
                 for key, row in services["services"].items()
             ),
             secrets=tuple(_secret(key, row) for key, row in secrets["secrets"].items()),
+            recovery=tuple(_read(room / "recovery.yaml")["parts"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise AioError(f"{room}: a table of the deployer is malformed: {error!r}") from error

@@ -74,6 +74,7 @@ STEPS: tuple[StepRow, ...] = (
             "playbooks/**",
             "cloud-init/**",
             "aio_image/appliance/**",
+            "aio_image/deployers/{deployer}/recovery.yaml",
             "aio_image/deployers/{deployer}/services.yaml",
             "aio_image/deployers/{deployer}/secrets.yaml",
         ),

@@ -1,0 +1,111 @@
+"""The log bundle: what report.yaml names, masked, in one compressed archive for root alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from . import pristine
+from .layout import Layout
+from .masking import Masker
+from .problems import ApplianceProblem
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What to collect; see report.yaml."""
+
+    commands: dict[str, list[str]]
+    files: list[str]
+    seconds: float
+    largest: int
+
+    @classmethod
+    def load(cls, path: Path) -> Contents:
+        try:
+            return cls(**yaml.safe_load(path.read_text("utf-8")))
+        except (OSError, TypeError, yaml.YAMLError) as error:
+            raise ApplianceProblem(f"{path}: cannot be read ({error})") from error
+
+
+def write(
+    layout: Layout, contents: Contents, masker: Masker, target: Path, told: Callable[[str], None]
+) -> int:
+    """Write the bundle to ``target`` (0600; not there before); its size in bytes.
+
+    Raises ApplianceProblem where it cannot be written; what cannot be collected says so inside.
+    """
+    top = target.name.partition(".")[0]
+    try:
+        sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ApplianceProblem(f"{target}: {error.strerror}", hint="--output FILE") from error
+    with os.fdopen(sink, "wb") as opened, _compressed(opened) as tar:
+        for name, command in contents.commands.items():
+            told(name)
+            with _output(command, contents.seconds) as said:
+                _add(tar, f"{top}/{name}", masker, said)
+        for path in pristine.matches(layout, contents.files):
+            if path.is_file() and not path.is_symlink():
+                shown = str(path.relative_to(layout.root))
+                told(shown)
+                with path.open("rb") as content:
+                    if path.stat().st_size > contents.largest:
+                        content.seek(-contents.largest, os.SEEK_END)
+                        content.readline()  # of what is cut, no half of a secret
+                    _add(tar, f"{top}/files/{shown}", masker, content)
+    return target.stat().st_size
+
+
+@contextmanager
+def _compressed(sink: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    with subprocess.Popen(["zstd", "--quiet", "--stdout"], stdin=subprocess.PIPE, stdout=sink) as z:
+        assert z.stdin is not None
+        with tarfile.open(fileobj=z.stdin, mode="w|") as tar:
+            yield tar
+        z.stdin.close()
+    if z.returncode:
+        raise ApplianceProblem("zstd failed: is the disk full?", hint="--output FILE elsewhere")
+
+
+@contextmanager
+def _output(command: list[str], seconds: float) -> Iterator[IO[bytes]]:
+    """What ``command`` says, and how it ended if not well."""
+    with tempfile.TemporaryFile() as said:
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
+                timeout=seconds, check=False,
+            )  # fmt: skip
+            ended = f"exit {done.returncode}" if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            ended = f"not over after {seconds:.0f} s"
+        except OSError as error:
+            ended = str(error)
+        if ended:
+            said.seek(0, os.SEEK_END)
+            said.write(f"\n[{' '.join(command)}: {ended}]\n".encode())
+        said.seek(0)
+        yield said
+
+
+def _add(tar: tarfile.TarFile, name: str, masker: Masker, content: IO[bytes]) -> None:
+    # A tar says each size first, and that is known only once it is masked.
+    with tempfile.SpooledTemporaryFile(max_size=8 << 20) as masked:
+        for piece in masker.stream(content):
+            masked.write(piece)
+        entry = tarfile.TarInfo(name)
+        entry.size = masked.tell()
+        entry.mtime, entry.mode = int(time.time()), 0o600
+        masked.seek(0)
+        tar.addfile(entry, masked)

@@ -1,0 +1,68 @@
+"""What an examination finds, and how programs are asked."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..problems import ApplianceProblem
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``what`` is wrong with ``part``, and the ``cure``; ``mend`` does it, None: only a person can.
+
+    ``mend`` raises ApplianceProblem when it does not help.
+    """
+
+    part: str
+    what: str
+    cure: str
+    mend: Callable[[], None] | None
+
+
+def ask(*command: str, seconds: float = 60) -> tuple[int, str]:
+    """Exit code and what was said; 124 for a program that does not end, 127 for one not there."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=seconds,
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return 124, f"{command[0]}: no answer after {seconds:.0f} s"
+    except FileNotFoundError:
+        return 127, f"{command[0]}: not found"
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def do(*command: str, seconds: float = 900) -> str:
+    """What ``command`` says. Raises ApplianceProblem when it fails."""
+    code, said = ask(*command, seconds=seconds)
+    if code:
+        lines = said.splitlines()
+        raise ApplianceProblem(
+            f"{' '.join(command[:4])}: {lines[-1] if lines else f'exit {code}'}",
+            details=lines[-10:],
+        )
+    return said
+
+
+def active(unit: str) -> bool:
+    return ask("systemctl", "is-active", "--quiet", unit)[0] == 0
+
+
+def stop(*units: str) -> None:
+    """Stop ``units`` and forget that they failed: a unit that failed often is not started again."""
+    do("systemctl", "stop", *units)
+    ask("systemctl", "reset-failed", *units)
+
+
+def start(*units: str) -> None:
+    ask("systemctl", "reset-failed", *units)
+    do("systemctl", "start", *units)
+
+
+def restart(*units: str) -> None:
+    ask("systemctl", "reset-failed", *units)
+    do("systemctl", "restart", *units)

@@ -1,0 +1,53 @@
+"""Databases of Open vSwitch and OVN: files of ovsdb-server.
+
+Row: ``{"kind": "ovsdb", "name": ..., "database": file, "server": unit, "restart": [units],
+"after": [commands]}``. A file that cannot be read is replaced by the image's own, which has the
+bridges and connections; ``after`` fills it from what the rest of the cloud knows.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import pristine, units
+from ..layout import Layout
+from .model import Finding, active, ask, do, restart, stop
+
+
+def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
+    database = layout.at(row["database"])
+    wrong = _wrong_with(database)
+    if wrong:
+        cure = "put the image's own in its place, and fill it from what the cloud knows"
+        return [Finding(row["name"], wrong, cure, lambda: _replace(row, layout))]
+    if not active(row["server"]):
+        said = units.last_words(row["server"])
+        names = [row["server"], *row["restart"]]
+        return [Finding(row["server"], said, "restart it", lambda: restart(*names))]
+    return []
+
+
+def _wrong_with(database: Path) -> str:
+    if not database.exists():
+        return f"{database} is not there"
+    with tempfile.TemporaryDirectory() as scratch:
+        # Reads every transaction; with a target of its own it neither locks nor changes the file.
+        code, said = ask("ovsdb-tool", "compact", str(database), f"{scratch}/whole")
+    return f"{database} cannot be read: {said.splitlines()[-1] if said else code}" if code else ""
+
+
+def _replace(row: Mapping[str, Any], layout: Layout) -> None:
+    database = layout.at(row["database"])
+    index = pristine.load(layout)
+    names = [row["server"], *row["restart"]]
+    stop(*reversed(names))
+    if database.exists():
+        database.rename(f"{database}.broken-{time.strftime('%Y%m%d%H%M%S')}")
+    pristine.restore(layout, index, [row["database"]])
+    restart(*names)
+    for command in row["after"]:
+        do(*command)
