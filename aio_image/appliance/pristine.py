@@ -143,10 +143,8 @@ def _mount_points(layout: Layout) -> frozenset[str]:
 
 
 def _remove_extra(layout: Layout, scope: _Scope, entries: frozenset[str]) -> None:
-    for top in scope.tops:
-        path = layout.at(top)
-        if os.path.lexists(path):
-            _prune(layout, scope, entries, path)
+    for path in matches(layout, scope.tops):
+        _prune(layout, scope, entries, path)
 
 
 def _prune(layout: Layout, scope: _Scope, entries: frozenset[str], path: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from aio_image import deployers
 from aio_image.bake.scan import scan_file
 from aio_image.errors import BuildError
 
@@ -53,6 +54,9 @@ class Rules:
         table = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
         parts: list[Mapping[str, Any]] = [table["system"], table.get(deployer, {})]
         lists = {key: tuple(row for part in parts for row in part.get(key, ())) for key in _LISTS}
+        # Which of the cloud's units start: `aio enable` changes that.
+        units = (unit for service in deployers.load(deployer).services for unit in service.units)
+        lists["cloud"] += tuple(f"/etc/systemd/system/*/{unit}" for unit in dict.fromkeys(units))
         return cls(**lists, left=tuple(row for part in parts for row in part.get("left", ())))
 
 
