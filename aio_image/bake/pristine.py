@@ -149,8 +149,9 @@ def _add(tar: tarfile.TarFile, root: Path, path: Path, *, packed: bool) -> bool:
         return False
     entry.uname = entry.gname = ""
     entry.mtime = int(entry.mtime)
-    for name, value in _attributes(path):
-        entry.pax_headers[_XATTR + name] = base64.b64encode(value).decode("ascii")
+    entry.pax_headers = {
+        _XATTR + name: base64.b64encode(value).decode("ascii") for name, value in _attributes(path)
+    }
     if not entry.isreg():
         tar.addfile(entry)
         return True
