@@ -1,8 +1,8 @@
 """Taking chosen secrets out of the places that handed them over.
 
-cloud-init keeps what a seed said: as text, as JSON and in a pickle, sometimes in base64. Each
-occurrence is overwritten in place with as many ``x``: lengths stay, so JSON, base64 and pickle stay
-readable, and no freed block spells the secret.
+cloud-init keeps what a seed said: as text, as JSON and in a pickle, sometimes in base64 or
+compressed. Each occurrence is overwritten in place with as many ``x``: lengths stay, so JSON,
+base64 and pickle stay readable, and no freed block spells the secret.
 """
 
 from __future__ import annotations
@@ -75,10 +75,15 @@ def sweep(layout: Layout) -> None:
 def scrub_copies(layout: Layout, values: Iterable[str]) -> int:
     """Overwrite ``values`` wherever cloud-init kept them. Returns how many places there were."""
     wanted = [pattern for value in values for pattern in spellings(value)]
+    if not wanted:
+        return 0
+    from . import compressed  # noqa: PLC0415 - most appliances draw their secrets
+
     count = 0
-    for path in _files(layout) if wanted else ():
+    for path in _files(layout):
         data = path.read_bytes()
         patches = {at: b"x" * len(word) for word in wanted for at in find_all(data, word)}
+        patches |= compressed.without(data, wanted)
         if patches:
             overwrite(path, patches)
             count += len(patches)

@@ -103,11 +103,13 @@ def from_files_below(root: Path) -> Opener:
             raise ValueError("is not there; write it, or choose the secret here") from None
         except OSError as error:
             raise ValueError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(file.fileno())
+        try:
+            facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode) or facts.st_nlink > 1:
                 raise ValueError("is not a plain file with one name, which could be removed")
-            data = file.read(_LARGEST + 1)
+            data = os.read(handle, _LARGEST + 1)
+        finally:
+            os.close(handle)
         if len(data) > _LARGEST:
             raise ValueError("is too long for a secret")
         try:

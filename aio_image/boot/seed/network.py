@@ -45,9 +45,10 @@ def network_of(config: Config) -> str:
         device["addresses"] = [wanted.address]
         if wanted.gateway:
             device |= _route(wanted.address, wanted.gateway)
-    servers = {"addresses": list(wanted.nameservers), "search": list(wanted.search)}
-    if any(servers.values()):
-        device["nameservers"] = {key: value for key, value in servers.items() if value}
+    if wanted.nameservers:  # cloud-init skips a device that has search domains alone
+        device["nameservers"] = {"addresses": list(wanted.nameservers)}
+        if wanted.search:
+            device["nameservers"]["search"] = list(wanted.search)
     return dump({"version": 2, "ethernets": {name: device}})
 
 
@@ -142,7 +143,11 @@ class _Check:
         self._known(servers, f"{key}.nameservers", {"addresses", "search"})
         for item in self._list(servers.get("addresses"), f"{key}.nameservers.addresses"):
             self._address(item, f"{key}.nameservers.addresses")
-        self._list(servers.get("search"), f"{key}.nameservers.search")
+        if self._list(servers.get("search"), f"{key}.nameservers.search") and (
+            "addresses" not in servers
+        ):
+            cure = "has no `addresses` beside it, and cloud-init then skips the whole device"
+            self.wrong(servers["search"], f"{key}.nameservers.search", cure)
         for number, route in enumerate(self._list(held.get("routes"), f"{key}.routes")):
             self._route(route, f"{key}.routes[{number}]")
 

@@ -28,9 +28,14 @@ def read_keys(path: Path) -> tuple[str, ...]:
         )
     lines = [line.strip() for line in text.splitlines()]
     keys = tuple(line for line in lines if line and not line.startswith("#"))
-    if not keys or any(_blob(line) is None for line in keys):
+    if not keys or not all(is_key(line) for line in keys):
         raise UsageError(f"--ssh-key {path}: is not a public key", hint=f"as {path}.pub")
     return keys
+
+
+def is_key(line: str) -> bool:
+    """``line`` is a public key as authorized_keys has it."""
+    return _blob(line) is not None
 
 
 def told(key: str) -> str:

@@ -12,6 +12,7 @@ import yaml
 
 from aio_image.appliance.config import Config, ConfigProblem, parse
 from aio_image.appliance.config.nodes import Problems, compose, line_of
+from aio_image.boot.seed import ssh_keys
 from aio_image.boot.seed.files import CONFIG_PATH
 
 _HEADER = "#cloud-config"
@@ -44,8 +45,13 @@ def read(text: str, name: str, known: Collection[str]) -> tuple[Told, list[str]]
             continue
         config, more = _config(file, f"{name}:{line_of(entry)}: {CONFIG_PATH}", known)
         wrong += more
-    keys = [_text(key) for key in _items(top.get("ssh_authorized_keys"))]
-    return Told(config, tuple(key for key in keys if key)), wrong
+    keys = []
+    for node in _items(top.get("ssh_authorized_keys")):
+        if ssh_keys.is_key(_text(node)):
+            keys.append(_text(node))
+        else:
+            wrong.append(f"{name}:{line_of(node)}: ssh_authorized_keys: is not a public key")
+    return Told(config, tuple(keys)), wrong
 
 
 def _config(
