@@ -80,6 +80,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     group.add_argument("--force", action="store_true", help="replace FILE if it is there")
     group.add_argument("--check", action="store_true", help="check and tell, write nothing")
+    group.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of config.yaml, for editors"
+    )
     _who(parser)
     _network(parser)
     _disks(parser)
@@ -180,6 +183,11 @@ def _disks(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.schema:
+        from aio_image.boot.seed.schema import json_schema  # noqa: PLC0415 - for editors only
+
+        print(json.dumps(json_schema(), indent=2))
+        return EXIT_OK
     if not args.check:
         _check_output(args.output, replace=args.force)
     answer = settle(_request(args), _known())

@@ -49,7 +49,7 @@ TABLE = (
         "network",
         SECTION,
         "How the public interface gets its address.",
-        "as cloud-init's network-config says, else DHCP on every interface",
+        "as cloud-init's network-config says, else DHCP",
     ),
     Key(
         "network.address",

@@ -20,6 +20,7 @@ from aio_image.boot.seed import read_seed
 from aio_image.cli.main import main
 from aio_image.errors import EXIT_OK, EXIT_USAGE
 
+DOCS = Path(__file__).parents[3] / "docs"
 GOLDEN = Path(__file__).parent / "golden" / "seed"
 # ssh-keygen -t ed25519; its private half was never kept.
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDR3SVGOYlw/DMXC1uS75l7PN2hrFuoSwf9znkdkQPTe me@here\n"
@@ -201,3 +202,8 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["path"]) == ("seed", "seed.iso")
     assert "It asks for an address by DHCP." in found["will"]
+
+
+def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["seed", "--schema"]) == EXIT_OK
+    assert capsys.readouterr().out == (DOCS / "config.schema.json").read_text(encoding="utf-8")
