@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 import unicodedata
 from typing import TextIO
 
-from aio_image.report.base import Reporter
-from aio_image.report.events import Event, StepFailed, StepFinished, StepProgress, StepStarted
-from aio_image.report.lines import Style, lines_of
-from aio_image.report.ticker import Ticker
+from aio_image.report.events import StepStarted
+from aio_image.report.following import Following
+from aio_image.report.lines import Style
 from aio_image.report.words import spell_seconds
 
 _FRAMES = {True: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", False: "|/-\\"}
@@ -20,71 +18,45 @@ _REDRAW_SECONDS = 0.2
 _CLEAR = "\r\x1b[K"
 
 
-class Live(Reporter):
+class Live(Following):
     """Redraws its last line five times a second while a step runs."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._style = Style.of(stream, colour="NO_COLOR" not in os.environ)
-        self._lock = threading.Lock()
-        self._ticker = Ticker(_REDRAW_SECONDS, self._redraw)
-        self._step: StepStarted | None = None
-        self._progress: StepProgress | None = None
-        self._began = 0.0
+        style = Style.of(stream, colour="NO_COLOR" not in os.environ)
+        super().__init__(stream, style, _REDRAW_SECONDS)
         self._frame = 0
         self._drawn = False
 
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, StepFinished | StepFailed):
-            self._ticker.stop()
-        with self._lock:
-            match event:
-                case StepStarted():
-                    self._step, self._progress = event, None
-                    self._began = time.monotonic()
-                case StepProgress():
-                    self._progress = event
-                case StepFinished() | StepFailed():
-                    self._step = None
-                    self._put(*lines_of(event, self._style))
-                case _:
-                    self._put(*lines_of(event, self._style))
-        if isinstance(event, StepStarted):
-            self._ticker.start()
-            self._redraw()
+    def started(self, step: StepStarted) -> None:
+        self._redraw(step)
 
-    def close(self) -> None:
-        self._ticker.stop()
-        with self._lock:
-            self._step = None
-            self._put()
+    def tick(self) -> None:
+        if self.step is not None:
+            self._redraw(self.step)
 
-    def _put(self, *lines: str) -> None:
+    def put(self, *lines: str) -> None:
         cleared = _CLEAR if self._drawn else ""
         self._drawn = False
         self.stream.write(cleared + "".join(f"{line}\n" for line in lines))
         self.stream.flush()
 
-    def _redraw(self) -> None:
-        with self._lock:
-            if self._step is None:
-                return
-            frames = _FRAMES[self._style.unicode]
-            self._frame = (self._frame + 1) % len(frames)
-            width = shutil.get_terminal_size().columns - 1
-            line = cut(f"{frames[self._frame]} {self._now(self._step)}", width)
-            self.stream.write(f"{_CLEAR}{line}")
-            self.stream.flush()
-            self._drawn = True
+    def _redraw(self, step: StepStarted) -> None:
+        frames = _FRAMES[self.style.unicode]
+        self._frame = (self._frame + 1) % len(frames)
+        width = shutil.get_terminal_size().columns - 1
+        line = cut(f"{frames[self._frame]} {self._now(step)}", width)
+        self.stream.write(f"{_CLEAR}{line}")
+        self.stream.flush()
+        self._drawn = True
 
     def _now(self, step: StepStarted) -> str:
-        elapsed = time.monotonic() - self._began
+        elapsed = time.monotonic() - self.began
         about = f" of about {spell_seconds(step.expected_seconds)}" if step.expected_seconds else ""
         line = f"{step.title}  {spell_seconds(elapsed)}{about}"
-        if self._progress is not None:
-            fraction = self._progress.fraction
+        if self.progress is not None:
+            fraction = self.progress.fraction
             done = "" if fraction is None else f"{fraction:.0%} "
-            line += f"  {done}{self._progress.message}"
+            line += f"  {done}{self.progress.message}"
         return line
 
 
