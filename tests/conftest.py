@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example is slow when the machine is busy, which is no fault of what is tested.
+settings.register_profile("aio", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("aio")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from aio_image.execution.context import StepContext
@@ -13,6 +12,7 @@ from aio_image.host import loops, mounts
 from aio_image.host.namespace import run_private
 from aio_image.paths import Home
 from aio_image.plan.model import Plan, Step, step_key
+from tests.waiting import wait_for
 
 # Sleeps this long, so that its processes can be told from all others.
 SLEEP = "77777"
@@ -55,13 +55,6 @@ def _ours() -> set[int]:
     return found
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return bool(condition())
-
-
 # --- steps ---
 
 
@@ -86,7 +79,7 @@ def greedy(ctx: StepContext) -> None:
         ["setsid", "sleep", SLEEP], env=clean_environment(), cwd=point, start_new_session=True
     )
     ctx.progress("greedy: ready")
-    time.sleep(60)
+    time.sleep(3600)
 
 
 def private(ctx: StepContext) -> None:
@@ -158,8 +151,9 @@ def quick(ctx: StepContext) -> None:
 
 
 def slow(ctx: StepContext) -> None:
+    """Goes on when the test says so, by the file ``go`` in its home."""
     ctx.progress("slow: ready")
-    time.sleep(2)
+    assert wait_for((ctx.home.root / "go").exists)
     quick(ctx)
 
 

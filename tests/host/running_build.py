@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aio_image.paths import Home
-from tests.host.leftovers import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,13 +38,13 @@ class RunningBuild:
         lines = [line for line in self.said().split("\n")[:-1] if line.startswith("{")]
         return [event for event in map(json.loads, lines) if event["event"] == kind]
 
-    def until(self, text: str, seconds: float = 30) -> None:
+    def until(self, text: str) -> None:
         """Wait until it says ``text``; fails when it ends, or the time does, without."""
-        wait_for(lambda: text in self.said() or self.process.poll() is not None, seconds)
+        wait_for(lambda: text in self.said() or self.process.poll() is not None)
         assert text in self.said(), self.said()[-2000:]
 
-    def end(self, seconds: float = 60) -> int:
-        return self.process.wait(seconds)
+    def end(self) -> int:
+        return self.process.wait(PATIENCE)
 
     def family(self) -> set[tuple[int, str]]:
         """Its descendants now, those in pid namespaces too: number and start time of each."""

@@ -18,8 +18,9 @@ import pytest
 
 from aio_image.paths import Home
 from tests.host import leftovers
-from tests.host.leftovers import held, wait_for
+from tests.host.leftovers import held
 from tests.host.running_build import RunningBuild
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.host
 
@@ -74,7 +75,7 @@ def test_killed(home: Home, step: str) -> None:
     # A mount namespace that others made meanwhile holds a copy of greedy's mounts, where the host
     # does not propagate unmounting: what that keeps busy is said, and goes with a later start.
     assert held(home) == {} or " stays" in notice["text"]
-    assert wait_for(lambda: held(home) == {} or (start_again(home) and held(home) == {}), 90)
+    assert wait_for(lambda: held(home) == {} or (start_again(home) and held(home) == {}))
     assert "an earlier run (test, started" in notice["text"]
     logs = notice["text"].rpartition("its logs: ")[2]
     assert (Path(logs) / f"{step}.log").exists()
@@ -91,7 +92,7 @@ def test_killed_with_its_whole_group(home: Home) -> None:
     os.killpg(build.process.pid, signal.SIGKILL)
     build.end()
     start_again(home)
-    assert held(home) == {}
+    assert wait_for(lambda: held(home) == {})
 
 
 def test_signals_while_it_cleans_up_change_nothing(home: Home) -> None:
@@ -116,6 +117,8 @@ def test_two_builds_at_once_make_it_once(home: Home) -> None:
     first = start(home, "slow", "quick")
     first.until("slow: ready")
     second = start(home, "slow", "quick")
+    second.until("waiting for process")
+    (home.root / "go").touch()
     assert first.end() == 0
     assert second.end() == 0
     (notice,) = second.events("Notice")
@@ -131,6 +134,7 @@ def test_the_maker_is_killed_while_another_waits(home: Home) -> None:
     second.until("waiting for process")
     first.process.kill()
     first.end()
+    (home.root / "go").touch()
     assert second.end() == 0
     assert (home.root / "made").read_text().split() == ["slow"]
     start_again(home)

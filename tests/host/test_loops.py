@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from aio_image.errors import HostError
 from aio_image.host import journal, loops
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.host
 
@@ -63,21 +65,15 @@ def test_a_removed_backing_file_is_still_the_same_device(disk: Path, loop: loops
     assert loops.detach(loop)
 
 
-def _holds(pid: int, device: str) -> bool:
-    """Whether the process has the device as descriptor 3, which a shell closes and reopens."""
-    try:
-        return Path(f"/proc/{pid}/fd/3").readlink() == Path(device)
-    except FileNotFoundError:
-        return False
-
-
-def test_a_device_in_use_is_waited_for(loop: loops.Loop) -> None:
+def test_a_device_in_use_is_waited_for(loop: loops.Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel lets go when the last user does: detach returns only then."""
-    with subprocess.Popen(["sh", "-c", f"exec 3<{loop.device}; sleep 1.5"]) as user:
-        while not _holds(user.pid, loop.device):
-            assert user.poll() is None
-        assert loops.detach(loop)
-        assert user.poll() is not None
+    monkeypatch.setattr(loops, "_WAIT_SECONDS", PATIENCE)
+    with ThreadPoolExecutor(1) as pool, Path(loop.device).open("rb"):
+        detaching = pool.submit(loops.detach, loop)
+        with pytest.raises(TimeoutError):
+            detaching.result(1.5)
+        assert loop in loops.bound()
+    assert detaching.result(PATIENCE)
 
 
 def test_the_journal_names_it(disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

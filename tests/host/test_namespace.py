@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from aio_image.errors import Cancelled, HostError
 from aio_image.host.cancel import Cancel
 from aio_image.host.namespace import run_private
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.host
 
@@ -40,13 +40,6 @@ def sleeping(mark: str) -> list[str]:
         if words[0] == b"sleep" and mark.encode() in words:
             found.append(path.parent.name)
     return found
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return bool(condition())
 
 
 @pytest.fixture
@@ -149,9 +142,8 @@ def test_what_the_host_unmounts_is_not_kept_busy(tmp_path: Path, mark: str) -> N
         mount --make-rshared /
         truncate -s 4M "$1/disk"; mkfs.ext4 -q "$1/disk"; mkdir "$1/mnt"
         mount -o loop "$1/disk" "$1/mnt"
-        "$2" -c "$3" "$1" & sleep 0.1
-        while ! grep -q inside "$1/log"; do sleep 0.1; done
-        inside=$(pgrep -xf "sleep $4")
+        "$2" -c "$3" "$1" &
+        until inside=$(pgrep -xf "sleep $4"); do sleep 0.1; done
         grep -c "$1/mnt" "/proc/$inside/mounts"
         umount "$1/mnt"
         grep -c "$1/mnt" "/proc/$inside/mounts" || true
@@ -166,6 +158,6 @@ def test_what_the_host_unmounts_is_not_kept_busy(tmp_path: Path, mark: str) -> N
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-e", "-c", host, "sh",
          str(tmp_path), sys.executable, child, mark],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["1", "0"]

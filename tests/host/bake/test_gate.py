@@ -144,7 +144,7 @@ def refused(steps: Steps) -> BuildError:
     with pytest.raises(BuildError) as caught:
         gate.run(ctx)
     # It is refused for what it says, not because time ran out.
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300
     assert not (ctx.output / "gate.json").exists()
     assert "--- journal of the copy" in ctx.log.read_text()
     return caught.value

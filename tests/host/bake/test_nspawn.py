@@ -16,6 +16,7 @@ from aio_image.bake import nspawn
 from aio_image.errors import BuildError
 from aio_image.host import trees
 from tests.host.bake.conftest import Private
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.host
 
@@ -65,8 +66,7 @@ def test_boots_runs_and_stops(small: Path, tmp_path: Path, private: Private) -> 
                 container.run(["sh", "-c", "echo kept > /root/kept"])
                 container.run(["systemd-run", "--quiet", "--unit=bad", "sh", "-c",
                                "echo the reason; exit 7"])  # fmt: skip
-                while container.failed_units() != ["bad.service"]:
-                    time.sleep(0.1)
+                assert wait_for(lambda: container.failed_units() == ["bad.service"])
                 assert "the reason" in container.journal("bad.service")
             assert not container.alive()
         assert groups() <= before
@@ -98,8 +98,7 @@ def test_a_cable_leads_to_the_outside_only(small: Path, tmp_path: Path, private:
                 "open('/ready', 'w').close()\ns.accept()[0].sendall(b'hello')"
             )
             container.run(["systemd-run", "--quiet", "python3", "-c", listen])
-            while not (root / "ready").exists():
-                time.sleep(0.1)
+            assert wait_for((root / "ready").exists)
             ask = "import socket; print(socket.create_connection(('192.0.2.10', 80)).recv(9))"
             said = subprocess.check_output([*container.outside(), sys.executable, "-c", ask])
             assert said == b"b'hello'\n"
@@ -138,7 +137,8 @@ def test_what_raises_kills_it_at_once(small: Path, tmp_path: Path, private: Priv
             container.run(["systemd-run", "--quiet", "sh", "-c", "trap '' TERM; sleep 1000"])
             began = time.monotonic()
             _ = 1 / 0
-        assert time.monotonic() - began < 10
+        # Not as long as it would have to stop in good order.
+        assert time.monotonic() - began < 120
         assert not container.alive()
 
     private(body)
@@ -155,8 +155,7 @@ def test_a_unit_that_will_not_stop_is_named(small: Path, tmp_path: Path, private
         ):
             container.run(["systemd-run", "--quiet", "--unit=stubborn", "sh", "-c",
                            "trap '' TERM; echo deaf; while :; do sleep 1; done"])  # fmt: skip
-            while "deaf" not in container.journal("stubborn.service"):
-                time.sleep(0.1)
+            assert wait_for(lambda: "deaf" in container.journal("stubborn.service"))
 
     private(body)
     assert processes_of(tmp_path) == []
@@ -191,16 +190,11 @@ def test_sigkill_leaves_neither_processes_nor_mounts(small: Path, tmp_path: Path
     words = [sys.executable, "-c", OUTER, small, tmp_path, project]
     with subprocess.Popen(words, env={**os.environ, "PYTHONPATH": project}) as build:
         log = tmp_path / "log"
-        until = time.monotonic() + 90
-        while not (log.exists() and "up" in log.read_text()):
-            assert build.poll() is None and time.monotonic() < until
-            time.sleep(0.1)
+        wait_for(lambda: build.poll() is not None or (log.exists() and "up" in log.read_text()))
+        assert build.poll() is None
         assert processes_of(tmp_path)
         build.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 20
-    while processes_of(tmp_path) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert processes_of(tmp_path) == []
+    assert wait_for(lambda: processes_of(tmp_path) == [])
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
 
 
@@ -237,7 +231,7 @@ def test_on_a_host_with_systemd_and_unified_control_groups(
             (root / "srv/nested.py").write_text(NESTED)
             with nspawn.booted(root, console=tmp_path / "console", orderly=False) as host:
                 as_a_unit = ["systemd-run", "--quiet", "--pipe", "--wait"]
-                said = host.run([*as_a_unit, "python3", "/srv/nested.py"], timeout=200)
+                said = host.run([*as_a_unit, "python3", "/srv/nested.py"], timeout=2 * PATIENCE)
                 # Its home is on our overlay, where overlays cannot have their upper layer.
                 assert said.output.split() == ["whole"]
 

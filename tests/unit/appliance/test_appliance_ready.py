@@ -23,6 +23,7 @@ from aio_image.appliance.ready import OWN_UNIT, Watch
 from aio_image.appliance.services import Probe, Services
 from aio_image.appliance.status import Status
 from aio_image.appliance.units import Unit
+from tests.waiting import PATIENCE
 
 # As `systemctl show` of systemd 257 prints it.
 SHOWN = """\
@@ -227,7 +228,7 @@ def test_an_api_counts_when_inside_and_outside_answer(certified: Layout) -> None
         # Nothing listens inside yet, so it cannot be up however well the outside does.
         assert prober.up.empty()
         with serving(inside):
-            assert prober.up.get(timeout=20) == probe
+            assert prober.up.get(timeout=PATIENCE) == probe
         assert fenced.public_port is None
         with pytest.raises(ValueError, match="no public port"):
             prober.public(fenced)

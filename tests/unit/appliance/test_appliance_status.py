@@ -14,6 +14,7 @@ import yaml
 from aio_image.appliance import cli, credentials, personalise
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.status import CameUp, Failure, Reporter, Status, find_consoles
+from tests.waiting import PATIENCE
 
 
 def test_a_line_is_as_the_architecture_says(image: Layout) -> None:
@@ -64,7 +65,7 @@ def test_haproxy_is_told_in_one_argument_a_value(image: Layout) -> None:
         Reporter(image, []).publish(
             Status("services", state="healthy", url="https://cloud.example.org/; \\ x")
         )
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)
     commands = [line.decode().rstrip("\n") for line in heard]
     assert commands[0] == f"set map {image.fence_map} fence open"
     assert commands[1].startswith(f"set map {image.fence_map} json {{")

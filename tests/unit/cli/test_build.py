@@ -18,6 +18,7 @@ from aio_image.manifest.deliver import deliver
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
 from aio_image.profile.load import load_profile
+from tests.waiting import PATIENCE
 
 _ROOT = Path(__file__).parents[3]
 
@@ -70,7 +71,7 @@ def _build(home: Home, folder: Path, *words: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -17,6 +17,7 @@ import pytest
 from aio_image import errors
 from aio_image.cli import main as cli
 from aio_image.cli.elevate import command_as_root
+from tests.waiting import PATIENCE
 
 _ROOT = Path(__file__).parents[3]
 
@@ -34,7 +35,7 @@ def _run(*words: str, cwd: Path = _ROOT, **environment: str) -> subprocess.Compl
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -209,7 +210,7 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.stderr == ""
     assert done.stdout.startswith("# bake ")
@@ -269,7 +270,7 @@ def test_plan_costs_well_under_a_second_and_loads_only_its_own() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.stdout.splitlines()[-1] == "[]"
 
@@ -283,6 +284,6 @@ def test_the_command_for_sudo_runs_from_anywhere_and_hides_proxies(
     assert "https_proxy" in command[1]
     assert command[2] == "--"
     done = subprocess.run(
-        command[3:], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        command[3:], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout.startswith("aio-image ")

@@ -17,6 +17,7 @@ from aio_image.report.live import Live, cut
 from aio_image.report.plain import Plain
 from aio_image.report.reporter import JsonLines, Quiet, reporter_for
 from aio_image.report.words import spell_seconds
+from tests.waiting import wait_for
 
 ALL = [
     ev.Notice("first"),
@@ -71,20 +72,35 @@ def test_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_plain_gives_signs_of_life_now_and_then() -> None:
+def test_plain_gives_signs_of_life_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     stream = io.StringIO()
-    with Plain(stream, every=0.3) as plain:
+    with Plain(stream, every=15) as plain:
         plain(ev.StepStarted("b", "Step b"))
         for number in range(10):
+            now += 2
             plain(ev.StepProgress("b", f"task {number}"))
-            time.sleep(0.05)
         plain(ev.StepProgress("b", "the long one"))
-        time.sleep(2.0)
-    lines = [line.strip() for line in stream.getvalue().splitlines()[1:]]
-    assert len([line for line in lines if "task" in line]) <= 2
-    silent = [line for line in lines if "the long one" in line]
+        for _ in range(30):
+            now += 5
+            plain.tick()
+    lines = stream.getvalue().splitlines()[1:]
     # Said once soon, and again because nothing else is heard; not with every tick.
-    assert 2 <= len(silent) <= 3
+    assert [line.split(maxsplit=2) for line in lines] == [
+        ["16", "s", "task 7"],
+        ["35", "s", "the long one"],
+        ["95", "s", "the long one"],
+        ["2:35", "min", "the long one"],
+    ]
+
+
+def test_a_step_that_says_nothing_is_heard_of_all_the_same() -> None:
+    """By the clock, not by events."""
+    stream = io.StringIO()
+    with Plain(stream, every=0.05) as plain:
+        plain(ev.StepStarted("b", "Step b"))
+        assert wait_for(lambda: len(stream.getvalue().splitlines()) > 2)
 
 
 def test_json_lines_hold_everything() -> None:
@@ -121,12 +137,11 @@ def test_live_leaves_only_lines_that_stay() -> None:
     with Live(stream) as live:
         live(ALL[3])
         live(ev.StepProgress("b", "halfway " * 40, 0.5))
-        time.sleep(0.5)
+        assert wait_for(lambda: "50% halfway" in stream.getvalue())
         live(ALL[1])
         live(ALL[5])
         live(ev.StepStarted("c", "Step c"))
     text = stream.getvalue()
-    assert "50% halfway" in text
     stays = [line.rsplit("\r\x1b[K", 1)[-1] for line in text.split("\n")]
     assert stays == ["\x1b[33m!\x1b[0m careful", "\x1b[32m✓\x1b[0m Step b  61 s", ""]
 
