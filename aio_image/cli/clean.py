@@ -16,8 +16,9 @@ from aio_image.report.words import spell_fact
 _KEEP = 2
 _DESCRIPTION = f"""\
 Removes what builds keep in $AIO_IMAGE_HOME (for root: /var/cache/aio-image): of each step of
-each profile all results but the {_KEEP} that were last of use, old logs, and what failed steps
-left on request. What a running build uses stays. Images in build/ are yours and are not touched.
+each profile all results but the {_KEEP} that were last of use, downloaded packages that are in no
+root that stays, old logs, and what failed steps left on request. What a running build uses
+stays. Images in build/ are yours and are not touched.
 First of all it frees what killed builds left behind.
 
 examples:

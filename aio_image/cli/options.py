@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -12,6 +13,8 @@ from aio_image.errors import UsageError
 from aio_image.paths import Home
 
 DEFAULT_PROFILE = "debian-aio"
+# What disk-image-create hands to a shell, to PATH and to mke2fs's options without quoting.
+_NOT_IN_A_PATH = re.compile(r"[^\w./+@=,~-]")
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -88,11 +91,18 @@ def build_home() -> Home:
 
 
 def check_home() -> None:
-    """Raise UsageError when $AIO_IMAGE_HOME cannot be a folder: a file is in its place."""
+    """Raise UsageError when $AIO_IMAGE_HOME cannot be a folder, or builds cannot work in it."""
     named = os.environ.get("AIO_IMAGE_HOME")
     if not named:
         return
     folder = Path(named).absolute()
+    if odd := sorted(set(_NOT_IN_A_PATH.findall(str(folder)))):
+        told = ", ".join("a blank" if each.isspace() else each for each in odd)
+        raise UsageError(
+            f"AIO_IMAGE_HOME={named}: there is {told} in its path, "
+            "which disk-image-create's scripts cannot work with",
+            hint="name a folder whose path has letters, digits and . _ + @ = , ~ - only",
+        )
     nearest = next(each for each in (folder, *folder.parents) if each.exists())
     if not nearest.is_dir():
         raise UsageError(

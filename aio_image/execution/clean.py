@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from aio_image.errors import HostError
 from aio_image.execution.locks import ResultLock
@@ -19,7 +20,10 @@ _LOGS_KEPT = 20
 
 @dataclass(frozen=True)
 class Removal:
-    """Something that can go. ``what`` names it for people; ``size`` is what it takes, in bytes."""
+    """Something that can go. ``what`` names it for people; ``size`` is what it takes, in bytes.
+
+    ``parts``, where there are any, are what goes of the folder ``path``.
+    """
 
     path: Path
     what: str
@@ -27,16 +31,20 @@ class Removal:
     size: int
     result: tuple[str, str] | None = None
     """Step and key, where it is a kept result."""
+    parts: tuple[Path, ...] = ()
 
 
 def removable(home: Home, *, keep: int = 2, everything: bool = False) -> list[Removal]:
     """What ``clean`` would remove.
 
-    Of each step of each profile the ``keep`` results that were last of use stay, and the logs of
-    the last 20 runs. With ``everything`` nothing stays, downloads included.
+    Of each step of each profile the ``keep`` results that were last of use stay, the logs of the
+    last 20 runs, and the downloaded packages that are in a root that stays. With ``everything``
+    nothing stays.
     """
+    results = list(_results(home, 0 if everything else keep))
     return [
-        *_results(home, 0 if everything else keep),
+        *results,
+        *(() if everything else _packages(home, {each.path for each in results})),
         *_logs(home, 0 if everything else _LOGS_KEPT),
         *(_removal(path, f"failed {path.name}", "kept on request") for path in _in(home.failed)),
         *(
@@ -77,6 +85,10 @@ def _remove(home: Home, removal: Removal, aside: Path) -> str:
         if inside := mounts.mounts_below(removal.path):
             return f"{inside[-1].point} is mounted in it"
         try:
+            if removal.parts:
+                for part in removal.parts:
+                    part.unlink(missing_ok=True)
+                return ""
             # Renamed first: a result is there whole, or not at all.
             removal.path.rename(aside)
             mounts.remove_tree(aside)
@@ -107,6 +119,36 @@ def _results(home: Home, keep: int) -> Iterator[Removal]:
                 f"made {record.finished.astimezone():%Y-%m-%d %H:%M}",
                 mounts.disk_usage(record.folder),
                 (step, record.key),
+            )
+
+
+def _packages(home: Home, going: set[Path]) -> Iterator[Removal]:
+    """Downloaded packages that are in no root but those that are ``going``.
+
+    Without any other root, and while something is at work here, all of them may be of use yet.
+    """
+    roots = [path for path in home.steps.glob("root/*/packages.txt") if path.parent not in going]
+    if not roots or any(home.work.glob("*")):
+        return
+    installed = {
+        tuple(line.split()[:2])
+        for path in roots
+        for line in path.read_text(encoding="utf-8").splitlines()
+    }
+    for folder in sorted(home.downloads.glob("debian/*/")):
+        unused = tuple(
+            path
+            for path in sorted(folder.glob("*_*_*.deb"))
+            if tuple(unquote(path.name).split("_")[:2]) not in installed
+        )
+        if unused:
+            count = "one package" if len(unused) == 1 else f"{len(unused)} packages"
+            yield Removal(
+                folder,
+                f"downloads {folder.name}: {count}",
+                "in no root that is kept",
+                sum(path.stat().st_size for path in unused),
+                parts=unused,
             )
 
 

@@ -120,6 +120,19 @@ def test_a_home_that_is_a_file_is_said_so(
     assert f"{tmp_path / 'file'} is not a folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("my builds", "a blank"), ("a:b", ":"), ("it's $x", "a blank, $, '")]
+)
+def test_a_home_that_builds_cannot_work_in_is_refused(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AIO_IMAGE_HOME", str(tmp_path / name))
+    assert cli.main(["plan"]) == errors.EXIT_USAGE
+    assert f"there is {told} in its path" in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / name).exists()
+
+
 def test_what_the_host_refuses_is_no_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

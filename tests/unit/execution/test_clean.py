@@ -104,6 +104,46 @@ def test_everything(home: Home) -> None:
     assert left == []
 
 
+def make_packages(home: Home, *names: str) -> dict[str, Path]:
+    folder = home.downloads / "debian" / "trixie"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(b"x" * 1000)
+    return {name: folder / name for name in names}
+
+
+def test_packages_in_no_root_that_stays_go(home: Home) -> None:
+    old, kept = (make_result(home, "root", key, used=n) for n, key in enumerate(("a", "b")))
+    (old / "packages.txt").write_text("adduser 3.1 4\nbash 5.1-1 70\n")
+    (kept / "packages.txt").write_text("bash 5.2-1 70\nnova-api 2:31.0-1 12\n")
+    packages = make_packages(
+        home, "adduser_3.1_all.deb", "bash_5.1-1_amd64.deb", "bash_5.2-1_amd64.deb",
+        "nova-api_2%3a31.0-1_all.deb", "lock",
+    )  # fmt: skip
+    # Both roots stay: so do their packages.
+    assert removable(home, keep=2) == []
+    found = removable(home, keep=1)
+    assert [(each.what, each.size) for each in found[1:]] == [
+        ("downloads trixie: 2 packages", 2000)
+    ]
+    gone, stayed = clean(home, found)
+    assert (gone, stayed) == (found, [])
+    assert sorted(path.name for path in packages["lock"].parent.iterdir()) == [
+        "bash_5.2-1_amd64.deb", "lock", "nova-api_2%3a31.0-1_all.deb",
+    ]  # fmt: skip
+
+
+def test_packages_stay_without_a_root_and_while_something_is_at_work(home: Home) -> None:
+    make_packages(home, "bash_5.2-1_amd64.deb")
+    assert removable(home) == []
+    kept = make_result(home, "root", "key")
+    (kept / "packages.txt").write_text("adduser 3.1 4\n")
+    (home.work / "20260101T000000-p-abcd").mkdir(parents=True)
+    assert removable(home) == []
+    (home.work / "20260101T000000-p-abcd").rmdir()
+    assert [each.what for each in removable(home)] == ["downloads trixie: one package"]
+
+
 def test_nothing_is_removed_by_asking(home: Home) -> None:
     path = make_result(home, "root", "key")
     assert removable(home, everything=True)
