@@ -17,6 +17,7 @@ from .problems import ApplianceProblem
 # Name and one line of help, as `aio --help` lists them; the module is named with underscores.
 COMMANDS = {
     "status": "is the cloud healthy, and if not, what is missing",
+    "check": "try the cloud out as its clients would, check by check",
     "enable": "run a service that is on the disk and asleep (heat, barbican)",
     "disable": "put it back to sleep",
     "credentials": "clouds.yaml or openrc for another machine, CA included",

@@ -105,6 +105,11 @@ class Layout:
         return self.run / "status.json"
 
     @property
+    def stages(self) -> Path:
+        """When personalise's stages of this boot began and ended."""
+        return self.run / "stages.json"
+
+    @property
     def fence_map(self) -> Path:
         """haproxy's map: is the fence open, and what the status page says."""
         return self.run / "fence.map"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,13 +55,20 @@ class Record:
 
 
 def advance(
-    stages: Sequence[Stage], record: Record, told: Callable[[Stage, int, int], None]
+    stages: Sequence[Stage],
+    record: Record,
+    told: Callable[[Stage, int, int], None],
+    around: Callable[[Stage], AbstractContextManager[None]] = nullcontext,
 ) -> None:
-    """Run the stages that are not over, in order. ``told(stage, done, total)`` precedes each."""
+    """Run the stages that are not over, in order, each inside ``around(stage)``.
+
+    ``told(stage, done, total)`` precedes each.
+    """
     for number, stage in enumerate(stages):
         if stage.name in record.done:
             continue
         told(stage, number, len(stages))
-        stage.run()
-        record.done.append(stage.name)
-        record.save()
+        with around(stage):
+            stage.run()
+            record.done.append(stage.name)
+            record.save()

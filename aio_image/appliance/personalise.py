@@ -19,6 +19,7 @@ from .files import write_atomic
 from .layout import Layout
 from .machine import Record, Stage, advance
 from .problems import ApplianceProblem
+from .stages import timed
 from .status import FAILED, Reporter, Status
 
 _HOST_KEYS = ("ed25519", "ecdsa")  # an RSA key takes half a minute to make on a slow machine
@@ -140,7 +141,7 @@ def run(layout: Layout, reporter: Reporter) -> None:
             reporter.publish(status)
 
         stages = work.stages()
-        advance(stages, work.record, told)
+        advance(stages, work.record, told, lambda stage: timed(layout, stage.name))
         write_atomic(layout.personalised, f"{work.ledger.bake_id}\n")
     except (ApplianceProblem, OSError, subprocess.SubprocessError) as error:
         problem = as_problem(error)

@@ -10,7 +10,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 
-from . import heartbeats, scrub, services, units
+from . import heartbeats, scrub, services, stages, units
 from .layout import Layout
 from .machine import Record
 from .probing import Prober
@@ -66,7 +66,7 @@ class Watch:
             if name == OWN_UNIT:
                 continue  # over before the image's later boots: its condition keeps it inactive
             if unit.active:
-                self._came_up(CameUp(name, "unit", unit.since))
+                self._came_up(CameUp(name, "unit", unit.since, unit.began))
             else:
                 self._went_down(name)
         self.status.failures = failures
@@ -131,6 +131,7 @@ def run(layout: Layout, reporter: Reporter) -> None:
         if status.failures:
             reporter.publish(status)
         time.sleep(_FIRST_LOOK)
+    status.timeline[:0] = stages.told(layout)
     kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
     host = kept["host"]
     status.url = f"https://{f'[{host}]' if ':' in host else host}/horizon/"

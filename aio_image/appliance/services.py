@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .problems import ApplianceProblem
@@ -40,10 +41,8 @@ class Services:
 
 def load(path: Path) -> Services:
     """Read services.json (format 1). Raises ApplianceProblem when it is absent or damaged."""
+    data = read(path)
     try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != 1:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
         units = [unit for service in data["services"] for unit in service["units"]]
         probes = [probe(one) for service in data["services"] for one in service["probes"]]
         beats = [service["heartbeats"] for service in data["services"] if service["heartbeats"]]
@@ -52,13 +51,28 @@ def load(path: Path) -> Services:
             each["database"]: tuple(one for one in each["binaries"] if f"{one}.service" in units)
             for each in beats
         }
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+    return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The table of services.json as it is. Raises ApplianceProblem, as ``load`` does."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if data["format"] != 1:
+            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
     except FileNotFoundError as error:
         raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(
-            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
-        ) from error
-    return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats)
+        raise _damaged(path, error) from error
+    return data
+
+
+def _damaged(path: Path, error: Exception) -> ApplianceProblem:
+    return ApplianceProblem(
+        f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
+    )
 
 
 def probe(entry: dict[str, object]) -> Probe:

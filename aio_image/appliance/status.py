@@ -23,11 +23,16 @@ WORKING, HEALTHY, FAILED = "working", "healthy", "failed"
 
 @dataclass(frozen=True)
 class CameUp:
-    """A unit or an API that works: since ``uptime`` seconds after the kernel started."""
+    """A unit or an API that works: since ``uptime`` seconds after the kernel started.
+
+    ``start`` is when it began to come up, where that is known. A ``kind`` of stage is a stage
+    of personalise, over at ``uptime``.
+    """
 
     name: str
     kind: str
     uptime: float
+    start: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,9 @@ class Status:
         return content
 
 
-def uptime() -> float:
+def uptime(digits: int = 1) -> float:
     """Seconds since the kernel started."""
-    return round(time.clock_gettime(time.CLOCK_BOOTTIME), 1)
+    return round(time.clock_gettime(time.CLOCK_BOOTTIME), digits)
 
 
 class Reporter:

@@ -12,12 +12,14 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,ActiveEnterTimestampMonotonic"
+_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result"
+_PROPERTIES += ",InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """``since`` is the uptime in seconds at which it became active; 0 when it is not."""
+    """``began`` is the uptime in seconds at which it was started, ``since`` at which it became
+    active; 0 when it is not."""
 
     name: str
     loaded: bool
@@ -25,6 +27,7 @@ class Unit:
     failed: bool
     state: str
     since: float
+    began: float = 0.0
 
 
 class Observer:
@@ -81,7 +84,10 @@ def parse(wanted: list[str], text: str) -> dict[str, Unit]:
         active = said.get("ActiveState", "")
         loaded = said.get("LoadState", "") == "loaded"
         state = f"{active} ({said.get('SubState', '')})" if loaded else said.get("LoadState", "")
-        since = int(said.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+        began, since = (
+            int(said.get(f"{what}TimestampMonotonic") or 0) / 1e6
+            for what in ("InactiveExit", "ActiveEnter")
+        )
         found[name] = Unit(
             name=name,
             loaded=loaded,
@@ -89,6 +95,7 @@ def parse(wanted: list[str], text: str) -> dict[str, Unit]:
             failed=active == "failed" or not loaded,
             state=state,
             since=round(since, 1) if active == "active" else 0.0,
+            began=round(began, 1) if active == "active" else 0.0,
         )
     return found
 

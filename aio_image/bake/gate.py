@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from aio_image import deployers
-from aio_image.bake import nspawn, outside
+from aio_image.bake import listening, nspawn, outside
 from aio_image.bake.inside import run_inside
 from aio_image.bake.nspawn import Cable, Container
 from aio_image.bake.scan import scan_layers
@@ -90,10 +90,16 @@ def gate(ctx: StepContext) -> None:
                 report = _watch(ctx, container, rules, began)
                 # A container has the uptime of the machine it is on.
                 report["timeline"] = [
-                    {**row, "uptime": round(row["uptime"] - power_on, 1)}
+                    row
+                    | {
+                        name: round(row[name] - power_on, 1)
+                        for name in ("start", "uptime")
+                        if row.get(name) is not None
+                    }
                     for row in report["timeline"]
                 ]
                 report["units"] = _units(container, root)
+                report["listens"] = _listens(container, ctx.step.settings)
                 ctx.progress("Ask for a token over TLS", 0.9)
                 report["token"] = _token(container, root, rules, ctx.step.settings)
             finally:
@@ -225,6 +231,20 @@ def _units(container: Container, root: Path) -> dict[str, str]:
         listed = [f"{unit}: {state}" for unit, state in awake.items()]
         raise _unhealthy(container, f"dormant, and yet not asleep: {listed[0]}", listed)
     return states
+
+
+def _listens(container: Container, settings: Mapping[str, Any]) -> list[str]:
+    """What others can reach; BuildError for what deployers/ and services.yaml do not name."""
+    facts = deployers.load(settings["deployer"])
+    found = listening.parse(container.run(listening.COMMAND, timeout=30).output)
+    strays = listening.unexpected(found, facts.ports_of(settings["services"]))
+    if strays:
+        raise BuildError(
+            f"the image listens where it should not: {strays[0]}",
+            hint="bind it to 127.0.0.1, or name it in deployers/ports.yaml or services.yaml",
+            details=[str(one) for one in strays],
+        )
+    return [str(one).partition(" users:")[0] for one in found if not one.inside]
 
 
 def _token(

@@ -10,12 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Moment:
-    """``seconds`` since power-on; ``kind`` is milestone, stage, unit, api or check."""
+    """``seconds`` since power-on; ``kind`` is milestone, stage, unit, api or check.
+
+    ``began`` is when what is over then began, where that is known.
+    """
 
     seconds: float
     kind: str
     name: str
     detail: str = ""
+    began: float | None = None
 
 
 @dataclass
@@ -40,7 +44,12 @@ class Timeline:
         """
         exact = [
             Moment(
-                round(kernel_start + float(row["uptime"]), 1), str(row["kind"]), str(row["name"])
+                round(kernel_start + float(row["uptime"]), 1),
+                str(row["kind"]),
+                str(row["name"]),
+                began=None
+                if row.get("start") is None
+                else round(kernel_start + float(row["start"]), 1),
             )
             for row in status.get("timeline", ())
         ]

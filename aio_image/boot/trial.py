@@ -10,6 +10,7 @@ from typing import Any
 
 from aio_image.boot import kept
 from aio_image.boot.appliance import Appliance, Machine, booted
+from aio_image.boot.facts import of_host
 from aio_image.boot.offer import Offer
 from aio_image.boot.session import Session
 from aio_image.boot.timeline import Timeline
@@ -20,17 +21,42 @@ from aio_image.health.client import CheckFailed, Cloud
 from aio_image.health.cloud import checks_for
 from aio_image.health.status import fetch_status
 from aio_image.health.target import Target
+from aio_image.report.chart import Bar
 from aio_image.report.events import CheckFinished, Events
 
 
 @dataclass
 class Trial:
-    """What came out. ``error`` is why it never became healthy, None when it did."""
+    """What came out. ``error`` is why it never became healthy, None when it did.
+
+    ``powered_on`` is in seconds since the epoch; None when somebody else did that.
+    """
 
     checks: list[CheckFinished] = field(default_factory=list)
     timeline: Timeline = field(default_factory=Timeline)
     facts: dict[str, Any] = field(default_factory=dict)
     error: ApplianceError | None = None
+    powered_on: float | None = None
+
+    def bars(self) -> list[Bar]:
+        """The chart's rows, in seconds since power-on: what came up, and each check."""
+        rows = [
+            Bar(one.kind, one.name, one.began, one.seconds)
+            for one in self.timeline.ordered()
+            if one.kind != "check"
+        ]
+        if self.powered_on is not None:
+            rows += [
+                Bar(
+                    "failed" if each.outcome == "failed" else "check",
+                    f"check {each.check}",
+                    each.at - each.seconds - self.powered_on,
+                    each.at - self.powered_on,
+                )
+                for each in self.checks
+                if each.check != "boot" and each.outcome != "skipped"
+            ]
+        return rows
 
 
 def target_of(appliance: Appliance, offer: Offer, folder: Path) -> Target:
@@ -67,6 +93,7 @@ def run_trial(
             trial.facts["kept"] = appliance.identity.name
         watch = appliance.watch
         trial.timeline = watch.timeline
+        trial.powered_on = time.time() - watch.seconds
         trial.facts |= _facts(machine, appliance)
         try:
             appliance.until_healthy(events, room.cancel, f"Boot {machine.image.name}")
@@ -119,4 +146,5 @@ def _facts(machine: Machine, appliance: Appliance) -> dict[str, Any]:
         "cpus": machine.cpus,
         "address": appliance.forwards.address if appliance.forwards else machine.network,
         "console": str(appliance.console),
+        **of_host(),
     }

@@ -44,6 +44,7 @@ COMMANDS = {
     "test": ("aio_image.cli.test", "boot an image and check that its cloud is healthy"),
     "run": ("aio_image.cli.run", "boot an image for you to use"),
     "seed": ("aio_image.cli.seed", "make the ISO that tells an appliance who it is"),
+    "credentials": ("aio_image.cli.credentials", "bring an appliance's clouds.yaml and CA here"),
     "clean": ("aio_image.cli.clean", "remove what builds keep"),
 }
 

@@ -26,6 +26,7 @@ from aio_image.manifest.deliver import beside
 from aio_image.paths import Home
 from aio_image.report.checks import all_passed, results_table, write_json, write_junit
 from aio_image.report.events import Events, Notice, Result
+from aio_image.report.page import write_page
 
 _DESCRIPTION = """\
 Boots a copy of an image under libvirt, waits until it is healthy, and checks its cloud over the
@@ -40,7 +41,8 @@ public API, each check by name and with its time:
   compute-services, network-services, volume-services
   network-lifecycle  a network, a subnet and a router are made and deleted
   volume-lifecycle   a volume becomes available and is deleted
-  instance           a tiny instance becomes ACTIVE
+  instance           a tiny instance runs: its own words, with its address, are on its console,
+                     and the page of its graphical console answers
   horizon-login      a log-in as a browser does it, to the project's overview
 
 It fails at once, with the reason and the console's last lines, on a kernel panic, an emergency
@@ -49,6 +51,7 @@ shell or a failed unit. Afterwards guest, disk and ports are gone. Needs no root
 examples:
   aio-image test build/debian-aio.qcow2
   aio-image test build/debian-aio.qcow2 --firmware secure --junit results.xml
+  aio-image test build/debian-aio.qcow2 --html report.html     with a chart of the boot
   aio-image test build/debian-aio.qcow2 --keep      leave it running, to look inside
   aio-image test --address 192.0.2.10 --password-file admin.txt     one that runs elsewhere
 
@@ -74,6 +77,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--junit", type=Path, metavar="FILE", help="results as JUnit XML")
     parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="results and a chart of the boot, as one page"
+    )
+    parser.add_argument(
         "--json-report", type=Path, metavar="FILE", help="results, facts and timeline as JSON"
     )
     parser.add_argument(
@@ -84,7 +90,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     if args.address is None:
         check_image(args)
-    for report in (args.junit, args.json_report, args.timeline):
+    for report in (args.junit, args.html, args.json_report, args.timeline):
         _check_report(report)
     trial = _check_there(args) if args.address else _boot_and_check(args)
     if not args.json:
@@ -169,6 +175,9 @@ def _boot_and_check(args: argparse.Namespace) -> Trial:
 def _write(args: argparse.Namespace, trial: Trial) -> None:
     if args.junit:
         write_junit(args.junit, _SUITE, trial.checks)
+    if args.html:
+        about = f"{_SUITE} {args.image.name if args.image else args.address}"
+        write_page(args.html, about, trial.checks, trial.facts, trial.bars())
     if args.json_report:
         facts = {**trial.facts, "timeline": trial.timeline.as_rows()}
         write_json(args.json_report, _SUITE, trial.checks, facts)

@@ -64,6 +64,20 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Port:
+    """A port of the public address. ``protocol`` is tcp or udp; ``title`` says what answers.
+
+    ``clients`` use it; others only have to be let answer (DHCP).
+    """
+
+    name: str
+    title: str
+    protocol: str
+    port: int
+    clients: bool
+
+
+@dataclass(frozen=True)
 class Secret:
     """Where one secret of an appliance lives; a row of the ledger, and whose it is.
 
@@ -114,6 +128,7 @@ class DeployerFacts:
     services: tuple[Service, ...]
     secrets: tuple[Secret, ...]
     recovery: tuple[Mapping[str, Any], ...]
+    ports: tuple[Port, ...]
 
     def services_of(self, words: Iterable[str]) -> tuple[str, ...]:
         """Names of the services that ``words`` (expanded) ask for, in start order."""
@@ -138,6 +153,20 @@ class DeployerFacts:
         """Secrets that ``services`` bring."""
         return tuple(secret for secret in self.secrets if secret.service in services)
 
+    def ports_of(self, services: Collection[str]) -> tuple[Port, ...]:
+        """All that may listen on the public address with ``services``, by number.
+
+        An appliance's own ports, and those of the services: TCP, with TLS.
+        """
+        public = [
+            Port(probe.name, f"{service.title}, TLS", "tcp", probe.port, clients=True)
+            for service in self.services
+            if service.name in services
+            for probe in service.probes
+            if probe.port is not None
+        ]
+        return tuple(sorted([*self.ports, *public], key=lambda one: (one.protocol, one.port)))
+
     def dump(self, services: Collection[str], dormant: Collection[str] = ()) -> dict[str, Any]:
         """The ``services`` as plain JSON types: what playbooks and the appliance read."""
 
@@ -147,6 +176,7 @@ class DeployerFacts:
         return {
             "format": 1,
             "deployer": self.name,
+            "ports": [asdict(port) for port in self.ports],
             "services": rows(services),
             "dormant": rows(dormant),
         }
@@ -187,6 +217,7 @@ def load(name: str) -> DeployerFacts:
             ),
             secrets=tuple(_secret(key, row) for key, row in secrets["secrets"].items()),
             recovery=tuple(_read(room / "recovery.yaml")["parts"]),
+            ports=tuple(_port(row) for row in _read(_ROOM / "ports.yaml")["ports"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise AioError(f"{room}: a table of the deployer is malformed: {error!r}") from error
@@ -246,6 +277,10 @@ def _probe(row: Mapping[str, Any]) -> Probe:
         answers=tuple(row["answers"]),
         port=row.get("port"),
     )
+
+
+def _port(row: Mapping[str, Any]) -> Port:
+    return Port(row["name"], row["title"], row["protocol"], row["port"], row["clients"])
 
 
 def _secret(name: str, row: Mapping[str, Any]) -> Secret:

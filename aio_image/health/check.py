@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import requests
@@ -25,6 +25,25 @@ class Check:
     name: str
     run: Callable[[Cloud], str]
     needs: tuple[str, ...] = ()
+
+
+def select(checks: Sequence[Check], names: Collection[str]) -> tuple[Check, ...]:
+    """The checks of ``names`` and those they need, in order; all of them when none is named.
+
+    KeyError for names there are no checks of.
+    """
+    known = {check.name: check for check in checks}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise KeyError(*unknown)
+    wanted: set[str] = set()
+    waiting = list(names or known)
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in wanted:
+            wanted.add(name)
+            waiting += known[name].needs
+    return tuple(check for check in checks if check.name in wanted)
 
 
 def run_checks(checks: Sequence[Check], cloud: Cloud, events: Events) -> list[CheckFinished]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 
+from aio_image.health.route import route
 from aio_image.health.target import KEYSTONE_PORT, Target
 from aio_image.host.cancel import Cancel
 
@@ -52,6 +53,8 @@ class Cloud:
         self.session = requests.Session()
         # Neither proxies nor certificate settings of the caller's environment belong here.
         self.session.trust_env = False
+        if target.peer is not None:
+            route(self.session, target.address, target.peer)
         self.token: Token | None = None
 
     def verify_with_ca(self) -> None:
@@ -137,7 +140,8 @@ class Cloud:
     ) -> requests.Response:
         """One request. CheckFailed unless it is answered, in time, with a status in ``ok``."""
         timeout = (_CONNECT_SECONDS, self.target.request)
-        what = f"{method} {url}"
+        # A query may hold a token.
+        what = f"{method} {url.partition('?')[0]}"
         try:
             answer = self.session.request(method, url, timeout=timeout, **options)
         except requests.exceptions.SSLError as error:

@@ -26,9 +26,10 @@ def trusted(cloud: Cloud) -> str:
         raise CheckFailed(f"/aio/ca.pem is not a certificate: {error}") from error
     trust.verify_flags |= ssl.VERIFY_X509_STRICT
     port = target.ports.get(KEYSTONE_PORT, KEYSTONE_PORT)
+    peer = target.peer or target.address
     try:
         with (
-            socket.create_connection((target.address, port), timeout=target.request) as plain,
+            socket.create_connection((peer, port), timeout=target.request) as plain,
             trust.wrap_socket(plain, server_hostname=target.address) as talk,
         ):
             told = talk.getpeercert() or {}

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aio_image.health.route import bracketed
+
 KEYSTONE_PORT = 5000
 
 
@@ -23,7 +25,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Target:
-    """``ports`` says where on ``address`` ports are that are not at their own number.
+    """``address`` is what URLs name: an address, or a name. ``peer`` is connected to in its
+    place, where it does not lead there; the certificate has to be ``address``'s all the same.
+
+    ``ports`` says where on ``address`` ports are that are not at their own number.
 
     ``expected`` is the catalogue to find; ``horizon`` whether there is a dashboard;
     ``appliance`` whether it is one of ours, which tells its state and offers its CA.
@@ -36,6 +41,7 @@ class Target:
     folder: Path
     expected: tuple[Endpoint, ...]
     ports: Mapping[int, int] = field(default_factory=dict)
+    peer: str | None = None
     user: str = "admin"
     project: str = "admin"
     domain: str = "Default"
@@ -49,9 +55,8 @@ class Target:
     def url(self, port: int, path: str = "", scheme: str = "https") -> str:
         """The URL of the cloud's ``port``; the scheme's own port is left out."""
         real = self.ports.get(port, port)
-        host = f"[{self.address}]" if ":" in self.address else self.address
         shown = "" if real == {"https": 443, "http": 80}[scheme] else f":{real}"
-        return f"{scheme}://{host}{shown}{path}"
+        return f"{scheme}://{bracketed(self.address)}{shown}{path}"
 
     @property
     def ca(self) -> Path:

@@ -65,11 +65,15 @@ class ActionModule(ActionBase):
             source = rooms[row["source"].startswith("cloud-init/")] / row["source"]
             files[row["target"]] = source.read_text(encoding="utf-8")
             rules.append({"path": row["target"], "mode": row["mode"]})
-        code = listed["python"]
-        for source in sorted(manifest.parent.glob(code["source"])):
-            inside = source.relative_to(manifest.parent)
-            files[f"{code['target']}/{inside}"] = source.read_text(encoding="utf-8")
-        rules.append({"path": f"{code['target']}/*", "mode": code["mode"]})
+        own, shared = listed["python"], listed["shared"]
+        for room, code, patterns in (
+            (manifest.parent, own, [own["source"]]),
+            (manifest.parent.parent, shared, shared["sources"]),
+        ):
+            for source in sorted(path for pattern in patterns for path in room.glob(pattern)):
+                place = f"{code['target']}/{source.relative_to(room)}"
+                files[place] = source.read_text(encoding="utf-8")
+            rules.append({"path": f"{code['target']}/*", "mode": code["mode"]})
         folders = {row["path"]: {"mode": row["mode"]} for row in listed["folders"]}
         args["folders"] = folders | dict(args.get("folders", {}))
 

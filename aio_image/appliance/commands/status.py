@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from typing import Any
 
@@ -11,12 +12,15 @@ from ..layout import Layout
 from ..problems import ApplianceProblem
 
 _EXIT = {"healthy": 0, "failed": 1, "working": 3}
+# Seconds: what took less is nobody's to save.
+_QUICK = 0.1
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the whole status as JSON")
     parser.add_argument("--follow", action="store_true", help="until it is healthy")
-    parser.add_argument("--timeline", action="store_true", help="when each unit and API came up")
+    parser.add_argument("--timeline", action="store_true", help="where the boot's seconds went")
+    parser.add_argument("--all", action="store_true", help="with --timeline: also what was quick")
 
 
 def run(given: argparse.Namespace, layout: Layout) -> int:
@@ -49,11 +53,20 @@ def _status_text(given: argparse.Namespace, status: dict[str, Any]) -> str:
     if given.json:
         return json.dumps(status, indent=None if given.follow else 2)
     if given.timeline:
-        rows = sorted(status.get("timeline", []), key=lambda one: float(one["uptime"]))
-        return "\n".join(f"{one['uptime']:8.1f} s  {one['kind']:4}  {one['name']}" for one in rows)
+        return "\n".join(_timeline(given, status))
     step = f" {status['done']}/{status['total']}" if status.get("total") else ""
     lines = [f"{status['state']}: {status['stage']}{step}: {status['detail']}"]
     lines += [f"  failed: {one['unit']}: {one['said']}" for one in status.get("failures", [])]
     if status.get("waiting") and not given.follow:
         lines.append(f"  waiting for: {' '.join(status['waiting'])}")
     return "\n".join(lines)
+
+
+def _timeline(given: argparse.Namespace, status: dict[str, Any]) -> list[str]:
+    # Imported here: the status alone is asked for more often.
+    from .. import timeline  # noqa: PLC0415
+
+    spans = timeline.together(
+        timeline.of_status(status), timeline.of_systemd(), 0.0 if given.all else _QUICK
+    )
+    return timeline.draw(spans, shutil.get_terminal_size((100, 24)).columns)

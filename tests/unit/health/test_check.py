@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aio_image.errors import Cancelled
-from aio_image.health.check import Check, run_checks
+from aio_image.health.check import Check, run_checks, select
 from aio_image.health.client import CheckFailed, Cloud
 from aio_image.health.cloud import checks_for
 from aio_image.health.target import Endpoint, Target
@@ -77,3 +77,17 @@ def test_only_what_is_expected_is_checked(target: Target) -> None:
     for check in checks_for(target):
         assert set(check.needs) <= seen
         seen.add(check.name)
+
+
+def test_selected_with_what_they_need() -> None:
+    checks = [
+        Check("a", fine),
+        Check("b", fine, ("a",)),
+        Check("c", fine),
+        Check("d", fine, ("b", "elsewhere")),
+    ]
+    assert [one.name for one in select(checks, ["d"])] == ["a", "b", "d"]
+    assert [one.name for one in select(checks, [])] == ["a", "b", "c", "d"]
+    with pytest.raises(KeyError) as caught:
+        select(checks, ["a", "y", "x"])
+    assert caught.value.args == ("x", "y")
