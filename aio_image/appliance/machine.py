@@ -58,7 +58,7 @@ def advance(
     stages: Sequence[Stage],
     record: Record,
     told: Callable[[Stage, int, int], None],
-    around: Callable[[Stage], AbstractContextManager[None]] = nullcontext,
+    around: Callable[[Stage], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> None:
     """Run the stages that are not over, in order, each inside ``around(stage)``.
 

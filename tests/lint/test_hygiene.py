@@ -39,6 +39,7 @@ _PUBLIC_HOSTS = {
     "wiki.debian.org",
     "www.apache.org",
     "www.debian.org",
+    "www.w3.org",
     "169.254.169.254",
     "localhost",
     "0.0.0.0",
