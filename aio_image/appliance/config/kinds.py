@@ -175,5 +175,7 @@ _MAKERS: dict[str, Callable[[str], Any]] = {
 
 
 def _short(text: str) -> str:
-    """``text`` in quotes, cut where a whole file was pasted."""
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+    """``text`` in quotes; not where it has blanks or is long, for then a quotation mark may have
+    run away with the lines that follow, and a secret is among them.
+    """
+    return repr(text) if len(text) <= 60 and len(text.split()) == 1 else "what stands here"
