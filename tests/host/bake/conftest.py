@@ -52,9 +52,14 @@ def private() -> Private:
 @pytest.fixture(scope="session")
 def small() -> Path:
     """A step's result whose ``tree/`` is a Debian with systemd and Python: made once, kept."""
+    return debian("small", PACKAGES)
+
+
+def debian(word: str, packages: tuple[str, ...]) -> Path:
+    """A step's result whose ``tree/`` is a Debian with ``packages``: made once, kept."""
     room = Home.default().root / "tests"
     room.mkdir(parents=True, exist_ok=True)
-    name = f"small-{hashlib.sha256(repr((RELEASE, PACKAGES)).encode()).hexdigest()[:12]}"
+    name = f"{word}-{hashlib.sha256(repr((RELEASE, packages)).encode()).hexdigest()[:12]}"
     kept = room / name
     with (room / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -62,19 +67,19 @@ def small() -> Path:
             new = room / f"{name}.new"
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir()
-            _bootstrap(new / "tree")
+            _bootstrap(new / "tree", packages)
             shutil.rmtree(kept, ignore_errors=True)
             new.rename(kept)
     return kept
 
 
-def _bootstrap(tree: Path) -> None:
+def _bootstrap(tree: Path, packages: tuple[str, ...]) -> None:
     mirror = choose_mirror(RELEASE)
     sources = tree.with_name("debian.sources")
     sources.write_text(mirror.as_sources())
     run(
         ["mmdebstrap", "--mode=root", "--format=directory", "--variant=apt", "--skip=check/empty",
-         f"--include={','.join(PACKAGES)}", '--aptopt=APT::Install-Recommends "false"',
+         f"--include={','.join(packages)}", '--aptopt=APT::Install-Recommends "false"',
          *(f"--aptopt={line}" for line in mirror.config.as_apt_conf().splitlines()),
          "--dpkgopt=force-unsafe-io", RELEASE, tree, sources],
         timeout=500,

@@ -1,0 +1,96 @@
+"""A whole appliance, sealed, booted natively again and again in one throw-away copy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from aio_image.bake import gate, nspawn
+from aio_image.bake.nspawn import Cable, Container
+from aio_image.host import trees
+from aio_image.paths import Home
+from aio_image.plan.build import make_plan
+from aio_image.profile.load import load_profile
+
+RULES = gate.Rules.of("debian")
+_STEPS = ("root", "bake", "seal")
+_HEALTHY_SECONDS = 1200.0
+
+
+def sealed_results() -> list[Path]:
+    """Results of root, bake and seal: those below ``AIO_SEALED`` (made by ``python -m
+    aio_image.bake``), else what a build of the default profile has kept."""
+    if os.environ.get("AIO_SEALED"):
+        return [Path(os.environ["AIO_SEALED"], name) for name in _STEPS]
+    plan = make_plan(load_profile("debian-aio"))
+    steps = Home.default().steps
+    results = [steps / name / plan.step(name).key for name in _STEPS]
+    if not all((result / "step.json").exists() for result in results):
+        pytest.skip("no sealed tree of this state: aio-image build debian-aio, or set AIO_SEALED")
+    return results
+
+
+class Appliance:
+    """The copy's tree ``root``; ``logs`` get one console file a boot."""
+
+    def __init__(self, root: Path, logs: Path) -> None:
+        self.root, self.logs = root, logs
+        self.boots = 0
+
+    def seed(self) -> None:
+        """What a machine brings: the seed, and what a container cannot have left out."""
+        shutil.rmtree(self.root / "var/lib/cloud/seed", ignore_errors=True)
+        gate._leave_out(self.root, RULES)
+        gate._seed(self.root, RULES)
+
+    @contextmanager
+    def boot(self) -> Iterator[Container]:
+        self.boots += 1
+        network = RULES.network
+        with nspawn.booted(
+            self.root,
+            console=self.logs / f"boot-{self.boots}.log",
+            target="",
+            cable=Cable(network["interface"], f"{network['gateway']}/{network['prefix']}"),
+            wait=False,
+            orderly=False,
+        ) as container:
+            yield container
+
+    def until_healthy(self, container: Container, seconds: float = _HEALTHY_SECONDS) -> None:
+        status = Path(f"/proc/{container.leader}/root/run/aio/status.json")
+        until = time.monotonic() + seconds
+        said: dict[str, object] = {}
+        while said.get("state") != "healthy":
+            with suppress(OSError, ValueError):
+                said = json.loads(status.read_text())
+            assert container.alive(), f"it went down: {said}"
+            assert time.monotonic() < until, f"not healthy: {said}"
+            time.sleep(0.5)
+
+    def until_down(self, container: Container, seconds: float = 300) -> None:
+        until = time.monotonic() + seconds
+        while container.alive():
+            assert time.monotonic() < until, "it does not reboot"
+            time.sleep(0.5)
+
+
+@contextmanager
+def appliance(work: Path) -> Iterator[Appliance]:
+    """Be in a private mount namespace."""
+    # Not pytest's folder: an overlay needs a file system that can be its upper layer.
+    room = Home.default().root / "tests" / f"appliance-{os.getpid()}"
+    try:
+        with trees.writable(sealed_results(), room / "out", room / "work", durable=False) as root:
+            made = Appliance(root, work)
+            made.seed()
+            yield made
+    finally:
+        shutil.rmtree(room, ignore_errors=True)

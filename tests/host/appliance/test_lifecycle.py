@@ -1,0 +1,142 @@
+"""Reset, rebuild and recover on a whole appliance that boots in a container. Some minutes each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aio_image.bake.nspawn import Container
+from tests.host.appliance.booted import Appliance, appliance
+from tests.host.bake.conftest import private
+
+__all__ = ["private"]
+
+pytestmark = pytest.mark.host
+
+SECRETS = "etc/openstack_deploy/user_secrets.yml"
+# What no two appliances may share, and a rebuild keeps.
+LASTING = (
+    "etc/machine-id",
+    "etc/aio/pki/ca.pem",
+    "etc/ssh/ssh_host_ed25519_key",
+    "etc/ssh/ssh_host_ecdsa_key",
+)
+# What no two appliances may share, and a rebuild makes anew as well.
+OF_THE_CLOUD = (
+    "etc/openvswitch/system-id.conf",
+    "var/lib/nova/compute_id",
+    "var/lib/rabbitmq/.erlang.cookie",
+    "etc/keystone/fernet-keys/1",
+)
+MARK = "CREATE TABLE keystone.mark (word INT)"
+_SQL = ["mariadb", "--no-defaults", "--user=root", "--batch", "--skip-column-names", "--execute"]
+_TOKEN = "set -a; . /root/openrc; exec openstack --insecure token issue -f value -c id"
+
+
+def identities(root: Path, names: tuple[str, ...]) -> dict[str, str]:
+    return {name: (root / name).read_text() for name in names}
+
+
+def secrets(root: Path) -> dict[str, str]:
+    found: dict[str, str] = yaml.safe_load((root / SECRETS).read_text())
+    return found
+
+
+def tables(container: Container) -> str:
+    return container.run([*_SQL, "SHOW TABLES FROM keystone LIKE 'mark'"]).output.strip()
+
+
+def use(made: Appliance, container: Container) -> None:
+    container.run([*_SQL, MARK])
+    for name in ("root/mark", "var/lib/glance/images/mark", "etc/nova/mark"):
+        (made.root / name).write_text("the owner's")
+
+
+def carried_out(made: Appliance, container: Container, what: str) -> None:
+    """Order ``what`` in the running appliance, and see it carried out in a boot of its own."""
+    container.run(["aio", what, "--yes"], timeout=120, check=False)
+    made.until_down(container)
+    with made.boot() as restoring:
+        made.until_down(restoring, 600)
+    assert not (made.root / "var/lib/aio-reset/order.json").exists()
+    assert not (made.root / "system-update").is_symlink()
+
+
+def test_reset_then_rebuild(private: Callable[..., None], tmp_path: Path) -> None:
+    def body() -> None:
+        with appliance(tmp_path) as made:
+            with made.boot() as container:
+                made.until_healthy(container)
+                first = secrets(made.root), identities(made.root, LASTING + OF_THE_CLOUD)
+                use(made, container)
+                carried_out(made, container, "reset")
+            assert (made.root / "etc/machine-id").read_text() == ""
+            assert not (made.root / SECRETS).exists() and not (made.root / "root/mark").exists()
+            assert not list((made.root / "var/lib/cloud").iterdir())
+            made.seed()
+            with made.boot() as container:
+                made.until_healthy(container)
+                second = secrets(made.root), identities(made.root, LASTING + OF_THE_CLOUD)
+                assert tables(container) == ""
+                for before, after in zip(first, second, strict=True):
+                    shared = [name for name in before if before[name] == after[name]]
+                    assert not shared, f"both boots have the same {shared}"
+                use(made, container)
+                carried_out(made, container, "rebuild")
+            assert (made.root / "root/mark").exists() and not (made.root / "etc/nova/mark").exists()
+            made.seed()
+            with made.boot() as container:
+                made.until_healthy(container)
+                assert secrets(made.root) == second[0]
+                third = identities(made.root, LASTING + OF_THE_CLOUD)
+                assert [third[name] for name in LASTING] == [second[1][name] for name in LASTING]
+                assert tables(container) == ""
+                container.run(["sh", "-c", _TOKEN], timeout=180)
+
+    private(body)
+
+
+def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Path) -> None:
+    def body() -> None:
+        with appliance(tmp_path) as made, made.boot() as container:
+            made.until_healthy(container)
+            container.run([*_SQL, MARK])
+            whole = container.run(["aio", "recover", "--check"], timeout=300, check=False)
+            assert whole.status == 0, whole.output
+            break_all(made, container)
+            checked = container.run(["aio", "recover", "--check"], timeout=300, check=False)
+            print(checked.output)
+            assert checked.status == 1
+            for word in ("mariadb.service", "rabbitmq", "fernet-keys", "southbound"):
+                assert word in checked.output
+            began = time.monotonic()
+            done = container.run(["aio", "recover"], timeout=1800, check=False)
+            print(done.output, done.errors, f"{time.monotonic() - began:.0f} s")
+            assert done.status == 0
+            assert tables(container) == "mark", "what the database held is there"
+            container.run(["sh", "-c", _TOKEN], timeout=180)
+            again = container.run(["aio", "recover", "--check"], timeout=300, check=False)
+            assert again.status == 0, again.output
+
+    private(body)
+
+
+def break_all(made: Appliance, container: Container) -> None:
+    """What power cuts and people do, all at once."""
+    units = ["mariadb.service", "rabbitmq-server.service", "ovn-ovsdb-server-sb.service"]
+    container.run(["systemctl", "stop", *units], timeout=300)
+    data = made.root / "var/lib/mysql"
+    (data / "aria_log_control").write_bytes(b"\0" * 52)
+    container.run(["chown", "nobody", "/var/lib/mysql/ibdata1"])
+    for path in (made.root / "var/lib/rabbitmq/mnesia").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"garbage")
+    for path in (made.root / "etc/keystone/fernet-keys").iterdir():
+        path.unlink()
+    (made.root / "var/lib/ovn/ovnsb_db.db").write_bytes(b"OVSDB JSON 9999 garbage\n")
+    container.run(["systemctl", "start", "--no-block", *units])
+    time.sleep(20)
