@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +38,7 @@ class Contents:
             raise ApplianceProblem(f"{path}: cannot be read ({error})") from error
 
 
-def write(
-    layout: Layout, contents: Contents, masker: Masker, target: Path, told: Callable[[str], None]
-) -> int:
+def write(layout: Layout, contents: Contents, masker: Masker, target: Path) -> int:
     """Write the bundle to ``target`` (0600; not there before); its size in bytes.
 
     Raises ApplianceProblem where it cannot be written; what cannot be collected says so inside.
@@ -50,21 +48,38 @@ def write(
         sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise ApplianceProblem(f"{target}: {error.strerror}", hint="--output FILE") from error
-    with os.fdopen(sink, "wb") as opened, _compressed(opened) as tar:
-        for name, command in contents.commands.items():
-            told(name)
-            with _output(command, contents.seconds) as said:
-                _add(tar, f"{top}/{name}", masker, said)
-        for path in pristine.matches(layout, contents.files):
-            if path.is_file() and not path.is_symlink():
-                shown = str(path.relative_to(layout.root))
-                told(shown)
-                with path.open("rb") as content:
-                    if path.stat().st_size > contents.largest:
-                        content.seek(-contents.largest, os.SEEK_END)
-                        content.readline()  # of what is cut, no half of a secret
-                    _add(tar, f"{top}/files/{shown}", masker, content)
+    try:
+        with os.fdopen(sink, "wb") as opened, _compressed(opened) as tar:
+            _collect(tar, layout, contents, masker, top)
+    except (ApplianceProblem, OSError) as error:
+        target.unlink()
+        raise ApplianceProblem(
+            f"{target}: {error}", hint="--output FILE on another disk"
+        ) from error
     return target.stat().st_size
+
+
+def _collect(
+    tar: tarfile.TarFile, layout: Layout, contents: Contents, masker: Masker, top: str
+) -> None:
+    for name, command in contents.commands.items():
+        with _output(command, contents.seconds) as said:
+            _shorten(said, contents.largest)
+            _add(tar, f"{top}/{name}", masker, said)
+    for path in pristine.matches(layout, contents.files):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as content:
+                _shorten(content, contents.largest)
+                _add(tar, f"{top}/files/{path.relative_to(layout.root)}", masker, content)
+
+
+def _shorten(content: IO[bytes], largest: int) -> None:
+    """Go to the last ``largest`` bytes, and there to a line's beginning: no half of a secret."""
+    if content.seek(0, os.SEEK_END) > largest:
+        content.seek(-largest, os.SEEK_END)
+        content.readline()
+    else:
+        content.seek(0)
 
 
 @contextmanager
@@ -75,7 +90,7 @@ def _compressed(sink: IO[bytes]) -> Iterator[tarfile.TarFile]:
             yield tar
         z.stdin.close()
     if z.returncode:
-        raise ApplianceProblem("zstd failed: is the disk full?", hint="--output FILE elsewhere")
+        raise ApplianceProblem(f"zstd ended with {z.returncode}")
 
 
 @contextmanager

@@ -26,6 +26,6 @@ def run(given: argparse.Namespace, layout: Layout) -> int:
     target: Path = given.output or layout.at(f"/root/{name}.tar.zst")
     contents = bundle.Contents.load(layout.at("/usr/lib/aio/report.yaml"))
     masker = masking.Masker(masking.known_secrets(layout))
-    size = bundle.write(layout, contents, masker, target.absolute(), lambda _: None)
+    size = bundle.write(layout, contents, masker, target.absolute())
     print(f"{target}: {size / 1024:.0f} KiB; the appliance's secrets are masked in it")
     return 0

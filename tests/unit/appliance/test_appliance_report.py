@@ -84,7 +84,7 @@ def test_no_planted_secret_comes_out(image: Layout, tmp_path: Path) -> None:
         largest=1 << 20,
     )
     target = tmp_path / "aio-report-x.tar.zst"
-    size = bundle.write(image, contents, Masker(known_secrets(image)), target, lambda _: None)
+    size = bundle.write(image, contents, Masker(known_secrets(image)), target)
     assert size == target.stat().st_size
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     inside = unpacked(target, tmp_path / "inside")
@@ -104,7 +104,7 @@ def test_no_planted_secret_comes_out(image: Layout, tmp_path: Path) -> None:
     assert "not over after" in (top / "slow.txt").read_text()
     assert (top / "echo.txt").read_text().startswith("said ***")
     with pytest.raises(ApplianceProblem, match="File exists"):
-        bundle.write(image, contents, Masker([]), target, lambda _: None)
+        bundle.write(image, contents, Masker([]), target)
 
 
 def test_a_configuration_that_is_not_yaml_is_masked_by_line(image: Layout) -> None:
@@ -118,7 +118,7 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
     log.write_text("".join(f"line {number}\n" for number in range(10000)))
     contents = bundle.Contents({}, ["/var/log/x.log"], 1, 1000)
     target = tmp_path / "r.tar.zst"
-    bundle.write(image, contents, Masker([]), target, lambda _: None)
+    bundle.write(image, contents, Masker([]), target)
     text = (unpacked(target, tmp_path / "in") / "r/files/var/log/x.log").read_text()
     assert text.splitlines()[-1] == "line 9999" and text.startswith("line 99")
 
