@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from aio_image.appliance import config, scrub
+from aio_image.appliance.layout import Layout
 from aio_image.boot.seed import Seed
 from aio_image.boot.seed.network import dhcp_of
 from aio_image.boot.seed.request import Request, settle
 from aio_image.paths import Home, resource
+from tests.host.chosen import FILE, ChosenSecret
 
 pytestmark = pytest.mark.host
 
@@ -131,6 +134,58 @@ def test_the_seed_of_a_test(cloud_init: CloudInit) -> None:
     cloud_init.check("trial")
     (lines,) = cloud_init.rendered("trial").values()
     assert "MACAddress=52:54:00:00:00:01" in lines
+
+
+# Two stages of a boot, as far as they read a seed and write its files; the rest is the machine's.
+_BOOT = """
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" /mnt
+mount -t proc proc /mnt/proc && cd /
+chroot /mnt cloud-init init --local && chroot /mnt cloud-init init
+"""
+_ONLY_FILES = """
+datasource_list: [NoCloud]
+network: {config: disabled}
+cloud_init_modules: [write_files]
+"""
+
+
+def test_what_cloud_init_remembers_tells_no_secret(cloud_init: CloudInit, tmp_path: Path) -> None:
+    upper, work = tmp_path / "upper", tmp_path / "work"
+    for folder in (upper, work):
+        folder.mkdir()
+    only = upper / "etc/cloud/cloud.cfg.d/99-test.cfg"
+    only.parent.mkdir(parents=True)
+    only.write_text(_ONLY_FILES)
+    (upper / "run").mkdir()
+    seed = ChosenSecret.choosing("keystone_auth_admin_password")
+    seed.write(upper)
+
+    def boot() -> str:
+        done = subprocess.run(
+            ["unshare", "--mount", "--uts", "--net", "--pid", "--fork", "sh", "-ec", _BOOT, "sh",
+             cloud_init.tree, upper, work],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return (upper / "var/log/cloud-init.log").read_text()
+
+    boot()
+    layout = Layout(upper)
+    found = config.load(layout.config, {seed.name}, layout.root)
+    assert found.secrets[seed.name].value == seed.value
+    told = seed.known_to(upper)
+    assert FILE in told
+    assert any(path.startswith("/var/lib/cloud/instances/") for path in told)
+    scrub.scrub_copies(layout, [seed.value])
+    scrub.retire(layout, found)
+    assert seed.known_to(upper) == []
+    # What is left is still a seed to cloud-init, and says the same machine.
+    (upper / "var/log/cloud-init.log").unlink()
+    log = boot()
+    assert "Traceback" not in log
+    assert "WARNING" not in log
+    assert seed.known_to(upper) == []
+    assert config.load(layout.config, {seed.name}, layout.root) == config.Config()
 
 
 def _write(folder: Path, seed: Seed) -> None:
