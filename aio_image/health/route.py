@@ -12,10 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-
-def bracketed(host: str) -> str:
-    """``host`` as a URL spells it: IPv6 addresses in brackets."""
-    return f"[{host}]" if ":" in host else host
+from aio_image.health.target import bracketed
 
 
 class _Route(HTTPAdapter):

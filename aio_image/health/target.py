@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aio_image.health.route import bracketed
-
 KEYSTONE_PORT = 5000
+
+
+def bracketed(host: str) -> str:
+    """``host`` as a URL spells it: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 @dataclass(frozen=True)
