@@ -121,7 +121,7 @@ def _who(parser: argparse.ArgumentParser) -> None:
         help="admin's password is this file's only line; - reads standard input",
     )
     group.add_argument(
-        "--bootstrap-opts", metavar="OPTS", help="OpenStack-Ansible's BOOTSTRAP_OPTS, in one word"
+        "--bootstrap-opts", metavar="OPTS", help="OpenStack-Ansible's BOOTSTRAP_OPTS, in quotes"
     )
     group.add_argument(
         "--force-start",

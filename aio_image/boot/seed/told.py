@@ -84,7 +84,7 @@ def _storage(config: Config) -> Iterator[str]:
         else:
             yield (
                 f"{disk.device} is formatted as {disk.filesystem} if it is empty; if anything is "
-                "on it, it is refused and the first boot stops."
+                "on it, it is left as it is and the cloud does not start."
             )
     wanted = {"cinder": sizes.cinder, "nova": sizes.nova, "each disk of swift": sizes.swift}
     said = [f"{name} {size >> 30} GiB" for name, size in wanted.items() if size]

@@ -54,7 +54,7 @@ network: {address: "2001:db8::10/64", gateway: "fe80::1"}
 secrets:
   keystone_auth_admin_password: {file: /root/admin-password}
   nova_service_password: something-long
-user_variables: {horizon_time_zone: Europe/Vienna}
+user_variables: {nova_nova_conf_overrides: {DEFAULT: {cpu_allocation_ratio: 4.0}}}
 """
 USER_DATA = f"""\
 #cloud-config
