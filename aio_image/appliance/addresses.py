@@ -10,24 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .config import Config
-from .problems import ApplianceProblem
 
 _SIOCGIFADDR = 0x8915  # linux/sockios.h
 _RTF_UP = 0x1
 _GLOBAL_SCOPE = "00"  # of /proc/net/if_inet6: include/net/ipv6.h, IPV6_ADDR_ANY means global here
+_ETHERNET = "1"  # linux/if_arp.h
+HOME = "127.0.0.1"
+NO_CABLE = "no cable is connected"
 
 
 @dataclass(frozen=True)
 class PublicHost:
     """``address`` clients reach; ``host`` is the name endpoints spell (FQDN, else address).
 
-    ``others`` are further addresses the certificate covers. ``warning`` is empty, or says why
-    this is a guess.
+    ``others`` are further addresses the certificate covers, ``interface`` is where the address was
+    found ("" when it was told). ``warning`` is empty, or says why this is a guess.
     """
 
     address: str
     host: str
     others: tuple[str, ...]
+    interface: str = ""
     warning: str = ""
 
     @property
@@ -36,35 +39,84 @@ class PublicHost:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
-def find(config: Config, proc: Path = Path("/proc")) -> PublicHost:
-    """Config's address, else the default route's, else the first global one, else 127.0.0.1.
+@dataclass(frozen=True)
+class Machine:
+    """What the kernel is asked: tests give it folders of their own."""
 
-    Raises ApplianceProblem when ``public_interface`` names one that is absent or has no address.
+    proc: Path = Path("/proc")
+    net: Path = Path("/sys/class/net")
+
+
+class NoAddress(Exception):
+    """There is a network card, or one was named, and it has no address (yet)."""
+
+    def __init__(self, interface: str, why: str) -> None:
+        super().__init__(f"{interface}: {why}")
+        self.interface, self.why = interface, why
+
+
+def find(config: Config, machine: Machine | None = None, prefer: str = "") -> PublicHost:
+    """The address asked for, else that of the interface asked for, else of the default route's.
+
+    ``prefer`` is the interface an earlier boot found its address on: as long as there is such a
+    card, the default route does not matter. A machine without any card is reached at 127.0.0.1.
+    Raises NoAddress.
     """
-    by_interface = interface_addresses(proc)
-    usable = [one for found in by_interface.values() for one in found]
-    address, warning = config.public_address, ""
-    if address is None and config.public_interface is not None:
-        found = by_interface.get(config.public_interface, [])
-        if not found:
-            there = ", ".join(f"{name} ({', '.join(a)})" for name, a in by_interface.items())
-            raise ApplianceProblem(
-                f"public_interface {config.public_interface} has no address",
-                hint=f"interfaces with an address: {there or 'none'}; correct /etc/aio/config.yaml",
-            )
-        address = found[0]
-    if address is None:
-        routed = by_interface.get(default_interface(proc) or "", [])
-        address = next(iter(routed or usable), None)
-    if address is None:
-        address = "127.0.0.1"
-        warning = "no interface has an address: the cloud answers on 127.0.0.1 only"
-    others = tuple(one for one in usable if one != address)
-    return PublicHost(address, config.fqdn or address, others, warning)
+    machine = machine or Machine()
+    by_interface = interface_addresses(machine)
+    there = cards(machine)
+    told = config.public_address
+    if told is None and config.network is not None and config.network.address is not None:
+        told = config.network.address.partition("/")[0]
+    wanted = config.public_interface or (prefer if prefer in there else "")
+    wanted = wanted or default_interface(machine) or ""
+    if told is None and not by_interface.get(wanted):
+        # The first card with an address will do, unless one was named.
+        has_one = [] if config.public_interface else [one for one in there if by_interface.get(one)]
+        if prefer and prefer in there:
+            has_one = []
+        if not has_one and (there or config.public_interface):
+            interface = config.public_interface or (wanted if wanted in there else there[0])
+            raise NoAddress(interface, _why(interface, machine))
+        wanted = has_one[0] if has_one else ""
+    address = told or next(iter(by_interface.get(wanted, [])), HOME)
+    shown = [name for name in by_interface if name in there or name == wanted]
+    others = tuple(one for name in shown for one in by_interface[name] if one != address)
+    warning = ""
+    if told is None and not wanted:
+        warning = f"there is no network card: the cloud answers on {HOME} only"
+    interface = "" if told else wanted
+    return PublicHost(address, config.fqdn or address, others, interface, warning)
 
 
-def default_interface(proc: Path = Path("/proc")) -> str | None:
+def cards(machine: Machine | None = None) -> list[str]:
+    """Ethernet interfaces that lead outside, by name: hardware, or one end of a pair or a VLAN.
+
+    Bridges, taps and what Open vSwitch makes are the cloud's own.
+    """
+    found = []
+    for place in sorted((machine or Machine()).net.glob("*")):
+        if place.name == "lo" or _word(place / "type") != _ETHERNET:
+            continue
+        outside = _word(place / "iflink") != _word(place / "ifindex")
+        if (place / "device").exists() or outside:
+            found.append(place.name)
+    return found
+
+
+def _why(interface: str, machine: Machine) -> str:
+    if not (machine.net / interface).exists():
+        names = ", ".join(cards(machine)) or "none"
+        return f"there is no such interface (there are: {names})"
+    # An interface that is not up has no carrier to read.
+    if _word(machine.net / interface / "carrier") != "1":
+        return NO_CABLE
+    return "DHCP has not answered"
+
+
+def default_interface(machine: Machine | None = None) -> str | None:
     """The interface of the default route with the lowest metric, IPv4 before IPv6."""
+    proc = (machine or Machine()).proc
     best: tuple[int, str] | None = None
     for line in _lines(proc / "net/route")[1:]:
         words = line.split()
@@ -83,7 +135,7 @@ def default_interface(proc: Path = Path("/proc")) -> str | None:
     return best[1] if best else None
 
 
-def interface_addresses(proc: Path = Path("/proc")) -> dict[str, list[str]]:
+def interface_addresses(machine: Machine | None = None) -> dict[str, list[str]]:
     """Interface → its global addresses, IPv4 first. Loopback and link-local ones are left out."""
     found: dict[str, list[str]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
@@ -96,12 +148,19 @@ def interface_addresses(proc: Path = Path("/proc")) -> dict[str, list[str]]:
             address = ipaddress.IPv4Address(reply[20:24])
             if not (address.is_loopback or address.is_link_local):
                 found.setdefault(name, []).append(str(address))
-    for line in _lines(proc / "net/if_inet6"):
+    for line in _lines((machine or Machine()).proc / "net/if_inet6"):
         digits, _, _, scope, _, name = line.split()
         v6 = ipaddress.IPv6Address(int(digits, 16))
         if scope == _GLOBAL_SCOPE and not v6.is_link_local:
             found.setdefault(name, []).append(str(v6))
     return found
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 def _lines(path: Path) -> list[str]:

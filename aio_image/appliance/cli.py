@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "try the cloud out as its clients would, check by check",
     "enable": "run a service that is on the disk and asleep (heat, barbican)",
     "disable": "put it back to sleep",
+    "readdress": "the cloud under another address or name",
     "credentials": "clouds.yaml or openrc for another machine, CA included",
     "recover": "find what is broken and mend it",
     "report": "a bundle of logs and states to hand on, without secrets",
@@ -27,7 +28,8 @@ COMMANDS = {
     "reset": "back to the state before first boot",
 }
 INTERNAL = {
-    "personalise": "first boot (run by aio-personalise.service)",
+    "personalise": "first boot, and what changed since (run by aio-personalise.service)",
+    "ssh-keys": "host keys for sshd (run by aio-ssh-keys.service)",
     "ready": "watch a boot (run by aio-ready.service)",
     "restore": "carry out a reset or rebuild (run by aio-reset.service)",
     "storage-attach": "cinder's disk (run by aio-cinder-volumes.service)",

@@ -21,6 +21,22 @@ _ROUNDS_CHOSEN = 12
 _STRONG = 24  # letters and digits: 142 bits
 
 
+# The first line of what is more than a new host: without it, applying again would undo a password
+# that its owner changed since.
+_WHOLE = "-- First boot: passwords and the public host."
+
+
+def is_whole(sql: str) -> bool:
+    """Whether ``sql`` is first boot's, not a mere change of the public host."""
+    return sql.startswith(_WHOLE)
+
+
+def endpoints(ledger: Ledger, host_in_url: str) -> str:
+    """The SQL that has keystone's public endpoints name another host, and its check."""
+    change, check = _endpoints(ledger, host_in_url)
+    return "\n".join(["USE keystone;", change, check, ""])
+
+
 def statements(ledger: Ledger, values: Mapping[str, str], host_in_url: str) -> str:
     """The SQL for ``values`` (secret name → value). Each check it ends with prints ``ok``."""
     accounts: list[str] = []
@@ -46,19 +62,24 @@ def statements(ledger: Ledger, values: Mapping[str, str], host_in_url: str) -> s
                 "SELECT IF((SELECT COUNT(*) FROM password JOIN local_user ON local_user.id ="
                 f" password.local_user_id WHERE {where}) > 0, 'ok', {missing});"
             )
+    change, check = _endpoints(ledger, host_in_url)
+    body = [_WHOLE, "USE keystone;", "START TRANSACTION;", *users, change, "COMMIT;", *accounts]
+    return "\n".join([*body, *checks, check, ""])
+
+
+def _endpoints(ledger: Ledger, host_in_url: str) -> tuple[str, str]:
     # By pattern and not by the placeholder, so that it may run again with another host.
     target = _text("https://" + host_in_url.replace("\\", ""))
-    endpoints = (
+    change = (
         rf"UPDATE endpoint SET url = REGEXP_REPLACE(url, '^https://(\\[[^]]*\\]|[^/:]*)', {target})"
         " WHERE interface = 'public';"
     )
     placeholder = ledger.endpoint_host
-    checks.append(
+    check = (
         f"SELECT IF((SELECT COUNT(*) FROM endpoint WHERE url LIKE '%{placeholder}%') = 0,"
         " 'ok', 'an endpoint still names the placeholder host');"
     )
-    body = ["USE keystone;", "START TRANSACTION;", *users, endpoints, "COMMIT;", *accounts]
-    return "\n".join([*body, *checks, ""])
+    return change, check
 
 
 def mariadb_hash(password: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +120,33 @@ class Layout:
         return self.at("/run/haproxy/admin.sock")
 
     @property
+    def fence_socket(self) -> Path:
+        """The same of the haproxy that only has the status page (``fence.py``)."""
+        return self.at("/run/aio-fence/admin.sock")
+
+    @property
     def banner(self) -> Path:
         """Shown above every console's log-in prompt."""
         return self.at("/run/issue.d/aio.issue")
+
+    @property
+    def running(self) -> bool:
+        """Whether this is the machine itself, and not a tree that a test made."""
+        return self.root == Path("/")
+
+    @property
+    def settle(self) -> Path:
+        """What this deployer's appliance settles by, written by the bake."""
+        return self.at("/usr/share/aio/settle.json")
+
+    @property
+    def clock_epoch(self) -> Path:
+        """Its time is when the image was built; systemd knows it too."""
+        return self.at("/usr/lib/clock-epoch")
+
+    def give(self, path: Path, group: str | None) -> None:
+        """Let ``group`` own ``path`` beside root; not in a tree, which has users of its own."""
+        if group is not None and self.running:
+            import grp  # noqa: PLC0415 - most boots give nothing away
+
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)

@@ -1,44 +1,105 @@
-"""First boot: make a copy of the image this appliance and no other.
+"""Every boot: make a copy of the image this appliance and no other, and keep it that way.
 
-Runs once, before every service (their units require ours), without network access and without
-OpenStack's own programs, which take seconds each to start.
+A first boot runs all stages. A later one compares what each was made of with what is there now, and
+redoes what changed: an address, a name, a setting. It runs before every service (their units
+require ours) and without OpenStack's own programs, which take seconds each to start.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import re
 import socket
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
-from . import addresses, config, database, keystone_keys, ledger, pki, scrub, snippets, user_secrets
-from .addresses import PublicHost
-from .files import write_atomic
+from . import (
+    clock,
+    config,
+    database,
+    fence,
+    hypervisor,
+    keystone_keys,
+    ledger,
+    network,
+    notices,
+    overrides,
+    pki,
+    proxy,
+    public,
+    resources,
+    settled,
+    table,
+)
+from .addresses import NoAddress, PublicHost
+from .files import make_folder, write_atomic
 from .layout import Layout
-from .machine import Record, Stage, advance
+from .machine import Record, Stage, advance, digest
 from .problems import ApplianceProblem
 from .stages import timed
 from .status import FAILED, Reporter, Status
+from .table import Row
+from .troubles import as_problem
+from .waiting import ConfigChanged, wait_for_address
 
-_HOST_KEYS = ("ed25519", "ecdsa")  # an RSA key takes half a minute to make on a slow machine
+SOURCE = "personalise"
+_AGAIN = 15.0
+WATCHER = "aio-address.service"
 
 
 class Personalise:
     """The stages, and what they share: read once, derived anew when a later boot resumes."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, say: Callable[[str], None] = print) -> None:
+        """``say`` tells what is waited for."""
         self.layout = layout
+        self.say = say
         self.ledger = ledger.load(layout.ledger)
+        self.table = table.load(layout.settle)
         self.record = Record.load(layout.state, self.ledger.bake_id)
+        self.first = not layout.personalised.exists()
+        self.warnings: list[str] = []
+        self.broken = False
+        self.ran: list[str] = []
+        # Units that have to know, by what they have to do, when this is done while the cloud runs.
+        self.restart: list[str] = []
+        self.reload: list[str] = []
+        self.question = hypervisor.Question(layout.at("/dev/kvm"), layout.run)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return settled.fingerprint(self.layout)
 
     @cached_property
     def config(self) -> config.Config:
-        return config.load(self.layout.config, self.ledger.secrets, self.layout.root)
+        """What the file asks for; what the record has where the file is as it was, or is broken."""
+        kept = self.record.config
+        if not self.first and kept.get("fingerprint") == self.fingerprint:
+            return settled.recall(kept)
+        try:
+            return self._read()
+        except ApplianceProblem as problem:
+            if self.first:
+                raise
+            self.broken = True
+            self.warnings.append(f"{problem.message}; what was asked for before stays in force")
+            return settled.recall(kept)
+
+    def _read(self) -> config.Config:
+        found = config.load(self.layout.config, self.ledger.secrets, self.layout.root)
+        if found.user_variables:
+            text = self.layout.config.read_text("utf-8", "replace")
+            overrides.render(found, self.table, text)
+        return found
 
     @cached_property
     def values(self) -> Mapping[str, str]:
+        from . import user_secrets  # noqa: PLC0415 - needs YAML, and most boots draw nothing
+
         return user_secrets.settle(self.layout.secrets, self.ledger, self.config.secrets)
 
     @cached_property
@@ -47,32 +108,85 @@ class Personalise:
 
     @property
     def public(self) -> PublicHost:
-        """As the address stage found it: later stages of one first boot must agree."""
+        """As the address stage found it."""
         kept = self.record.values
-        others = tuple(kept["others"].split())
-        return PublicHost(kept["address"], kept["host"], others)
+        return PublicHost(
+            kept["address"], kept["host"], tuple(kept["others"].split()), kept["interface"]
+        )
+
+    def check(self) -> None:
+        """Refuse what cannot work before anything is written. Raises ApplianceProblem."""
+        here = resources.look(self.layout.root)
+        self.warnings += clock.check(self.layout)
+        self.warnings += resources.check(
+            here, self.table, first=self.first, force=self.config.force
+        )
+        proxy.render(proxy.variables(self.config.proxy, PublicHost("", "", ()), ""))
+        if self.first:
+            network.render(self.config)
 
     def stages(self) -> list[Stage]:
         return [
-            Stage("address", "finding the public address", self._address),
+            Stage("network", "setting up the public interface", self._network, self._of_network),
+            Stage("address", "finding the public address", self._address, self._of_address),
             Stage("secrets", "drawing new secrets", self._secrets),
             Stage("configuration", "placing secrets in the services' files", self._configuration),
             Stage("keys", "making keystone's keys", self._keys),
-            Stage("certificate", "making a CA and a certificate", self._certificate),
-            Stage("ssh", "making SSH host keys", self._ssh),
-            Stage("database", "preparing the database's new passwords", self._database),
-            Stage("public", "writing the public host's name", self._public),
-            Stage("scrub", "removing chosen secrets from the seed's copies", self._scrub),
-        ]
+            Stage("authority", "making a CA", self._authority),
+            Stage("certificate", "making a certificate", self._certificate, self._of_names),
+            Stage("database", "preparing what the database is told", self._database,
+                  lambda: self.public.in_url),
+            Stage("public", "writing the public host's name", self._public,
+                  lambda: digest(self._public_files)),
+            Stage("hypervisor", "deciding how instances run", self._hypervisor,
+                  self._of_hypervisor),
+            Stage("proxy", "setting up the proxy", self._proxy, lambda: digest(self._environment)),
+            Stage("overrides", "writing the owner's settings", self._overrides,
+                  lambda: digest(self.config.user_variables)),
+        ]  # fmt: skip
+
+    def _of_network(self) -> str:
+        try:
+            return digest(network.render(self.config)) if self.config.network else ""
+        except ApplianceProblem as problem:
+            if self.first:
+                raise
+            self.warnings.append(f"{problem.message}; {problem.hint}")
+            return self.record.done.get("network", "")
+
+    def _network(self) -> None:
+        network.write(self.layout, network.render(self.config))
+
+    @cached_property
+    def _found(self) -> PublicHost:
+        if self.first:
+            return wait_for_address(self.layout, self.config, self.say)
+        try:
+            found = wait_for_address(
+                self.layout, self.config, self.say, self.record.values["interface"], patience=10
+            )
+        except NoAddress as missing:
+            self.warnings.append(
+                f"{missing.interface} has no address ({missing.why}): the cloud keeps"
+                f" {self.public.address}, and takes a new one by itself when there is one"
+            )
+            watch_for_address(self.layout)
+            return replace(self.public, host=self.config.fqdn or self.public.address)
+        return found
+
+    def _of_address(self) -> str:
+        if self._found.warning:
+            self.warnings.append(self._found.warning)
+        one = self._found
+        return digest(one.address, one.host, one.others, one.interface)
 
     def _address(self) -> None:
-        public = addresses.find(self.config)
-        if public.warning:
-            print(f"warning: {public.warning}", flush=True)
-        self.record.values = {
-            "address": public.address,
-            "host": public.host,
-            "others": " ".join(public.others),
+        one = self._found
+        self.record.values |= {
+            "address": one.address,
+            "host": one.host,
+            "others": " ".join(one.others),
+            "interface": one.interface,
         }
 
     def _secrets(self) -> None:
@@ -86,83 +200,187 @@ class Personalise:
     def _keys(self) -> None:
         keystone_keys.renew(self.layout)
 
-    def _certificate(self) -> None:
+    def _authority(self) -> None:
         pki.make_ca(self.layout)
-        pki.make_certificate(self.layout, self.public, self.hostname)
         pki.publish_ca(self.layout)
 
-    def _ssh(self) -> None:
-        for kind in _HOST_KEYS:
-            path = self.layout.at(f"/etc/ssh/ssh_host_{kind}_key")
-            public = path.with_name(f"{path.name}.pub")
-            if all(file.exists() and file.stat().st_size for file in (path, public)):
-                continue  # cloud-init made it
-            new = path.with_name(f".{path.name}.aio-made")
-            new_public = new.with_name(f"{new.name}.pub")
-            for file in (new, new_public):
-                file.unlink(missing_ok=True)
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", new], check=True
-            )
-            write_atomic(path, new.read_bytes(), 0o600)
-            data = new_public.read_bytes()
-            for file in (new, new_public):
-                file.unlink()
-            write_atomic(public, data)  # last: until it is there the key is made again
+    def _of_names(self) -> str:
+        return digest(self.public.address, self.public.host, self.public.others, self.hostname)
+
+    def _certificate(self) -> None:
+        pki.make_certificate(self.layout, self.public, self.hostname)
 
     def _database(self) -> None:
-        sql = database.statements(self.ledger, self.values, self.public.in_url)
-        write_atomic(self.layout.database_sql, sql, 0o600)
+        waiting = self.layout.database_sql
+        whole = "database" not in self.record.done
+        if not whole and waiting.exists():
+            whole = database.is_whole(waiting.read_text("utf-8"))
+        if whole:
+            sql = database.statements(self.ledger, self.values, self.public.in_url)
+        else:
+            sql = database.endpoints(self.ledger, self.public.in_url)
+        write_atomic(waiting, sql, 0o600)
+
+    @property
+    def _public_files(self) -> dict[str, str]:
+        return public.render(self.table, self.public, self.hostname)
 
     def _public(self) -> None:
-        snippets.write(self.layout, self.public, self.hostname)
+        public.write(self.layout, self._public_files)
+        self._tell(self.table.public)
 
-    def _scrub(self) -> None:
+    def _of_hypervisor(self) -> str:
+        return digest(self._hypervisor_case[0])
+
+    @cached_property
+    def _hypervisor_case(self) -> tuple[str, str]:
+        return self.question.answer()
+
+    def _hypervisor(self) -> None:
+        case, why = self._hypervisor_case
+        for row in self.table.hypervisor:
+            if row.path is not None:
+                write_atomic(
+                    self.layout.at(row.path), f"# {why or 'KVM works.'}\n{row.texts[case]}"
+                )
+        self.record.values |= {"hypervisor": case, "hypervisor_why": why}
+        self._tell(self.table.hypervisor)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return proxy.variables(self.config.proxy, self.public, self.hostname)
+
+    def _proxy(self) -> None:
+        proxy.write(self.layout, self._environment)
+
+    def _overrides(self) -> None:
+        wanted = overrides.render(self.config, self.table)
+        self._tell(overrides.write(self.layout, self.table, wanted))
+
+    def _tell(self, rows: tuple[Row, ...] | list[Row]) -> None:
+        self.restart += [unit for row in rows for unit in row.restart]
+        self.reload += [unit for row in rows for unit in row.reload]
+
+    def finish(self) -> None:
+        """Take chosen secrets out of sight, and have the next boot not read the file again."""
+        if self.broken or not (
+            self.first or self.record.config.get("fingerprint") != self.fingerprint
+        ):
+            return
+        from . import scrub, user_secrets  # noqa: PLC0415 - as above
+
+        chosen = self.config.secrets
+        if chosen and not self.first:
+            there = user_secrets.read(self.layout.secrets)
+            for name in [name for name, one in chosen.items() if there.get(name) != one.value]:
+                self.warnings.append(
+                    f"secrets.{name}: chosen at first boot only; it stays as it is"
+                )
         # The copies first: the configuration says what to look for until it is blanked.
-        scrub.scrub_copies(self.layout, [one.value for one in self.config.secrets.values()])
+        scrub.scrub_copies(self.layout, [one.value for one in chosen.values()])
         scrub.retire(self.layout, self.config)
+        self.record.config = settled.keep(self.config, settled.fingerprint(self.layout))
+        self.record.save()
 
 
-def run(layout: Layout, reporter: Reporter) -> None:
-    """Personalise, or take up where a power cut left off. Raises ApplianceProblem.
+def run(layout: Layout, reporter: Reporter) -> Personalise | None:
+    """Personalise, take up where a power cut left off, or settle what changed since.
 
-    A failure is on every console before it is raised; the services, which require this, stay
-    down and the next boot tries again.
+    At a first boot a failure is on every console before ApplianceProblem is raised, and services
+    stay down. Later ones only warn (and give None): what was settled last stays in force.
     """
-    if layout.personalised.exists():
-        return
-    status = Status("personalise", detail="starting")
-    try:
-        work = Personalise(layout)
-        _ = work.config  # wrong input is refused before anything is written
+    first = not layout.personalised.exists()
+    while True:
+        try:
+            return settle(layout, reporter)
+        except ConfigChanged:
+            continue
+        except ApplianceProblem as problem:
+            if first:
+                raise
+            cure = f"; {problem.hint}" if problem.hint else ""
+            warning = f"{problem.message}{cure}; what was settled before holds"
+            notices.put(layout, SOURCE, [warning])
+            print(f"warning: {warning}", flush=True)
+            return None
 
-        def told(stage: Stage, done: int, total: int) -> None:
-            status.done, status.total, status.detail = done, total, stage.says
-            reporter.publish(status)
 
-        stages = work.stages()
-        advance(stages, work.record, told, lambda stage: timed(layout, stage.name))
-        write_atomic(layout.personalised, f"{work.ledger.bake_id}\n")
-    except (ApplianceProblem, OSError, subprocess.SubprocessError) as error:
-        problem = as_problem(error)
-        status.state = FAILED
-        status.detail = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+def settle(layout: Layout, reporter: Reporter) -> Personalise:
+    """One try. Raises ApplianceProblem, and ConfigChanged when all is to be read again."""
+    first = not layout.personalised.exists()
+    status = Status("personalise" if first else "settle", detail="starting")
+
+    def say(text: str) -> None:
+        status.detail = text
         reporter.publish(status)
+
+    def told(stage: Stage, done: int, total: int) -> None:
+        status.done, status.total = done, total
+        say(stage.says)
+
+    try:
+        with only_one(layout):
+            work = Personalise(layout, say)
+            work.check()
+            notices.put(layout, SOURCE, work.warnings)
+            stages = work.stages()
+            ran = advance(stages, work.record, told, lambda stage: timed(layout, stage.name))
+            work.finish()
+            if first:
+                write_atomic(layout.personalised, f"{work.ledger.bake_id}\n")
+    except (ApplianceProblem, OSError, subprocess.SubprocessError, KeyError) as error:
+        problem = as_problem(error, layout)
+        if first:
+            status.state, status.problems = FAILED, list(problem.details)
+            say(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)
         raise problem from error
-    status.done, status.detail = status.total, "personalised"
-    reporter.publish(status)
+    notices.put(layout, SOURCE, work.warnings)
+    for warning in work.warnings:
+        print(f"warning: {warning}", flush=True)
+    if ran:
+        status.done = status.total
+        say("personalised" if first else f"settled anew: {', '.join(ran)}")
+    work.ran = ran
+    return work
 
 
-def as_problem(error: Exception) -> ApplianceProblem:
-    """What went wrong, with what to do about it."""
-    if isinstance(error, ApplianceProblem):
-        return error
-    if isinstance(error, OSError) and error.errno is not None:
-        where = re.sub(r"\.aio-new$", "", str(error.filename or ""))
-        return ApplianceProblem(
-            f"{where or 'disk'}: {os.strerror(error.errno)}",
-            hint="make room or mend the disk, then boot again",
-        )
-    return ApplianceProblem(
-        f"{type(error).__name__}: {error}", hint="journalctl -u aio-personalise"
-    )
+def persist(layout: Layout, reporter: Reporter) -> None:
+    """Personalise until it works: what stands in its way may go while we wait.
+
+    Meanwhile the status page says what that is. Tries again when the configuration changes, and
+    every quarter of a minute; consoles are only told what is new.
+    """
+    while True:
+        before = settled.fingerprint(layout)
+        try:
+            run(layout, reporter)
+        except ApplianceProblem as problem:
+            print(f"{problem.message}; {problem.hint}", *problem.details, sep="\n  ", flush=True)
+            reporter.quiet = True
+            fence.open_alone(layout)
+            over = time.monotonic() + _AGAIN
+            while time.monotonic() < over and settled.fingerprint(layout) == before:
+                time.sleep(2)
+        else:
+            return
+
+
+@contextmanager
+def only_one(layout: Layout) -> Iterator[None]:
+    """Nobody else settles meanwhile."""
+    make_folder(layout.run)
+    handle = os.open(layout.run / "settle.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def watch_for_address(layout: Layout) -> None:
+    """Have an address that comes later in this boot settled then."""
+    if layout.running:
+        subprocess.run(
+            ["systemctl", "start", "--no-block", WATCHER], check=False, capture_output=True,
+            timeout=60,
+        )  # fmt: skip

@@ -10,22 +10,39 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import subprocess
+import time
 from pathlib import Path
 
+from . import clock
 from .addresses import PublicHost
 from .files import make_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
 
-# Nobody renews a lab appliance's certificate: it has to last as long as the appliance.
-_DAYS = 3650
+# Nobody renews a lab appliance's certificate: it has to last as long as the appliance, counted from
+# the image's build (clock.py).
+_YEARS = 20
 _NAMES_AT_HOME = ("localhost", "127.0.0.1", "::1")
 
-_CA = """
+# `openssl req` alone could sign, but begins a certificate at the moment of signing (until 3.4).
+_COMMON = """
 [req]
 prompt = no
 distinguished_name = name
-x509_extensions = extensions
+[ca]
+default_ca = signer
+[signer]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+policy = any
+[any]
+organizationName = optional
+commonName = optional
+"""
+
+_CA = """
 [name]
 O = OpenStack AIO
 CN = AIO CA {serial}
@@ -36,10 +53,6 @@ subjectKeyIdentifier = hash
 """
 
 _SERVER = """
-[req]
-prompt = no
-distinguished_name = name
-x509_extensions = extensions
 [name]
 O = OpenStack AIO
 CN = {name}
@@ -61,7 +74,7 @@ def make_ca(layout: Layout) -> None:
     if (layout.pki / "ca.pem").exists():  # written last
         return
     config = _CA.format(serial=secrets.token_hex(4))
-    key, certificate = _certify(layout.pki, config, [])
+    key, certificate = _certify(layout, config, None)
     write_atomic(layout.pki / "ca.key", key, 0o600)
     write_atomic(layout.pki / "ca.pem", certificate)
 
@@ -74,8 +87,7 @@ def make_certificate(layout: Layout, public: PublicHost, hostname: str) -> None:
         name=public.host[:64],  # ub-common-name of RFC 5280; clients read the alternative names
         names=", ".join(_alternative(name) for name in dict.fromkeys(names) if name),
     )
-    signer: list[str | Path] = ["-CA", pki / "ca.pem", "-CAkey", pki / "ca.key"]
-    key, certificate = _certify(pki, config, signer)
+    key, certificate = _certify(layout, config, pki)
     write_atomic(pki / "server.key", key, 0o600)
     write_atomic(pki / "server.pem", certificate)
     together = certificate + (pki / "ca.pem").read_bytes() + key
@@ -96,33 +108,57 @@ def publish_ca(layout: Layout) -> None:
         write_atomic(bundle, known + certificate)
 
 
-def _certify(folder: Path, config: str, signer: list[str | Path]) -> tuple[bytes, bytes]:
-    """Key and certificate, in PEM. The key goes through no file but openssl's own, mode 0600."""
-    make_folder(folder)
-    key, certificate = folder / ".new.key", folder / ".new.pem"
-    command: list[str | Path] = [
-        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-        "-noenc", "-sha256", "-days", str(_DAYS), "-config", "/dev/stdin",
-        "-keyout", key, "-out", certificate, *signer,
-    ]  # fmt: skip
+def _certify(layout: Layout, extensions: str, signer: Path | None) -> tuple[bytes, bytes]:
+    """Key and certificate, in PEM. ``signer`` has the CA; without it the certificate is one.
+
+    openssl works in memory (/run): what it leaves when it is stopped is gone with the boot.
+    """
+    folder = layout.run / "pki"
+    make_folder(folder, 0o700)
+    for old in folder.iterdir():
+        old.unlink()
+    key, request, certificate = (folder / name for name in ("key.pem", "request.pem", "new.pem"))
+    (folder / "index.txt").touch()
+    config = _COMMON.format(folder=folder) + extensions
+    begins = clock.built(layout)
+    try:
+        _openssl(config, [
+            "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
+            "-sha256", "-keyout", key, "-out", request,
+        ])  # fmt: skip
+        _openssl(config, [
+            "ca", "-batch", "-notext", "-in", request, "-out", certificate,
+            "-extensions", "extensions",
+            "-startdate", _moment(begins), "-enddate", _moment(begins, _YEARS),
+            *(["-keyfile", signer / "ca.key", "-cert", signer / "ca.pem"] if signer
+              else ["-selfsign", "-keyfile", key]),
+        ])  # fmt: skip
+        return key.read_bytes(), certificate.read_bytes()
+    finally:
+        for file in folder.iterdir():
+            file.unlink()
+
+
+def _openssl(config: str, words: list[str | Path]) -> None:
+    command: list[str | Path] = ["openssl", words[0], "-config", "/dev/stdin", *words[1:]]
     try:
         done = subprocess.run(
             command, input=config, capture_output=True, text=True, check=False, umask=0o077
         )
     except FileNotFoundError as error:
         raise ApplianceProblem("openssl: not found", hint="apt-get install openssl") from error
-    try:
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()
-            raise ApplianceProblem(
-                f"openssl made no certificate: {said[-1] if said else done.returncode}",
-                hint="run the command by hand: " + " ".join(str(word) for word in command),
-                details=said,
-            )
-        return key.read_bytes(), certificate.read_bytes()
-    finally:
-        key.unlink(missing_ok=True)
-        certificate.unlink(missing_ok=True)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise ApplianceProblem(
+            f"openssl made no certificate: {said[-1] if said else done.returncode}",
+            hint="run the command by hand: " + " ".join(str(word) for word in command),
+            details=said,
+        )
+
+
+def _moment(when: float, years: int = 0) -> str:
+    """As X.509's GeneralizedTime."""
+    return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(when + years * 365.25 * 24 * 3600))
 
 
 def _alternative(name: str) -> str:

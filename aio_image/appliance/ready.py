@@ -64,7 +64,7 @@ class Watch:
                 known = [one for one in self.status.failures if one.unit == name]
                 failures.append(known[0] if known else Failure(name, self._why(unit)))
             if name == OWN_UNIT:
-                continue  # over before the image's later boots: its condition keeps it inactive
+                continue  # nothing waits for it here: it is over, or has failed
             if unit.active:
                 self._came_up(CameUp(name, "unit", unit.since, unit.began))
             else:
@@ -134,6 +134,7 @@ def run(layout: Layout, reporter: Reporter) -> None:
     status.timeline[:0] = stages.told(layout)
     kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
     host = kept["host"]
+    status.hypervisor = kept.get("hypervisor", "")
     status.url = f"https://{f'[{host}]' if ':' in host else host}/horizon/"
     prober = Prober(wanted.probes, layout.pki / "ca.pem", host)
     pause = _FIRST_LOOK

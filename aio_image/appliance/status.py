@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import html
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import notices
 from .files import make_folder
 from .layout import Layout
 
@@ -45,7 +46,11 @@ class Failure:
 
 @dataclass
 class Status:
-    """The whole state. ``waiting`` names what is not up yet, ``timeline`` what is, in order."""
+    """The whole state. ``waiting`` names what is not up yet, ``timeline`` what is, in order.
+
+    ``warnings`` are this boot's (``notices.py``), ``problems`` each single thing that is wrong where
+    ``detail`` sums up; ``hypervisor`` says how instances run.
+    """
 
     stage: str
     done: int = 0
@@ -55,13 +60,17 @@ class Status:
     uptime: float = 0.0
     url: str = ""
     waiting: list[str] = field(default_factory=list)
+    hypervisor: str = ""
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     timeline: list[CameUp] = field(default_factory=list)
 
     def line(self) -> str:
         """The console's line: one JSON object, ASCII."""
         keys = ("stage", "done", "total", "state", "detail", "uptime")
-        return "AIO " + json.dumps({key: getattr(self, key) for key in keys})
+        content = {key: getattr(self, key) for key in keys}
+        return "AIO " + json.dumps(content | ({"warnings": self.warnings} if self.warnings else {}))
 
     def public(self) -> dict[str, Any]:
         """For the status page: everything but what units said, which is not for strangers."""
@@ -85,12 +94,16 @@ class Reporter:
         self.consoles = list(find_consoles(layout) if consoles is None else consoles)
         self.last = ""
         self.last_banner = ""
+        # Of tries that are made again and again only what is new is told.
+        self.quiet = False
+        self._failed = ""
 
     def publish(self, status: Status) -> None:
         """Console, status.json, fence and banner, when anything but the time is new."""
         status.uptime = 0.0
+        status.warnings = notices.every(self.layout)
         new = json.dumps(asdict(status))
-        if new == self.last:
+        if new == self.last or self._hushed(status):
             return
         self.last = new
         status.uptime = uptime()
@@ -102,6 +115,26 @@ class Reporter:
         self.set_fence(status)
         self._banner(status)
 
+    def refresh_warnings(self) -> None:
+        """Have what is shown show the warnings of now; all else stays as it is."""
+        try:
+            kept = json.loads(self.layout.status.read_text("utf-8"))
+            status = Status(**kept)
+        except (OSError, ValueError, TypeError):
+            return  # nothing is shown yet
+        status.warnings = notices.every(self.layout)
+        status.failures = [Failure(**one) for one in kept["failures"]]
+        _replace(self.layout.status, json.dumps(asdict(status)) + "\n", 0o640, "adm")
+        self.set_fence(status)
+        self._banner(status)
+
+    def _hushed(self, status: Status) -> bool:
+        if status.state == FAILED:
+            again, self._failed = status.detail == self._failed, status.detail
+            return self.quiet and again
+        waits = status.detail.startswith("waiting")
+        return self.quiet and status.done < status.total and not waits
+
     def set_fence(self, status: Status) -> None:
         """Open the fence when ``status`` is healthy, else close it; in haproxy and in its file."""
         public = status.public()
@@ -109,13 +142,16 @@ class Reporter:
             "fence": "open" if status.state == HEALTHY else "closed",
             "json": json.dumps(public, separators=(",", ":")),
             "text": html.escape(self._sentence(status, public["detail"])),
+            "list": _list([*status.problems, *status.warnings]),
         }
         content = "".join(f"{key} {value}\n" for key, value in entries.items())
         _replace(self.layout.fence_map, content)
         path = self.layout.fence_map
         commands = [f"set map {path} {key} {_word(value)}" for key, value in entries.items()]
-        for command in commands:
-            tell_haproxy(self.layout.haproxy_socket, command)
+        for socket_path in (self.layout.haproxy_socket, self.layout.fence_socket):
+            for command in commands:
+                if tell_haproxy(socket_path, command) is None:
+                    break  # not there
 
     def _sentence(self, status: Status, detail: str) -> str:
         if status.state == HEALTHY:
@@ -142,7 +178,9 @@ class Reporter:
                 f"  {self.layout.secrets} (or: sudo aio credentials)\n"
             )
         else:
+            text += "".join(f"  {one}\n" for one in status.problems)
             text += "  more: aio status --follow; journalctl -u aio-personalise -u aio-ready\n"
+        text += "".join(f"  warning: {one}\n" for one in status.warnings)
         if text == self.last_banner:
             return
         for_prompts = status.state != WORKING
@@ -154,6 +192,11 @@ class Reporter:
         if for_prompts:  # prompts that are already there show it too
             with contextlib.suppress(OSError):
                 subprocess.run(["agetty", "--reload"], capture_output=True, check=False)
+
+
+def _list(lines: Iterable[str]) -> str:
+    """Items of HTML; one that is not seen where there are none: haproxy wants a value."""
+    return "".join(f"<li>{html.escape(one)}</li>" for one in lines) or "<li hidden></li>"
 
 
 def find_consoles(layout: Layout) -> list[Path]:
@@ -192,6 +235,6 @@ def _replace(path: Path, content: str, mode: int = 0o644, group: str | None = No
     new.write_text(content, "utf-8")
     with contextlib.suppress(LookupError, PermissionError):
         if group is not None:
-            shutil.chown(new, group=group)
+            os.chown(new, -1, grp.getgrnam(group).gr_gid)
     new.chmod(mode)
     new.replace(path)

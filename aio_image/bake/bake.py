@@ -79,5 +79,6 @@ def variables(key: str, settings: Any) -> dict[str, Any]:
         "aio_endpoint_host": ENDPOINT_HOST,
         "aio_facts": {**facts.dump(services, dormant), "scenario": settings["scenario"]},
         "aio_recovery": facts.recovery_of(services),
+        "aio_settle": facts.settle_of(installed),
         "aio_appliance_source": str(Path(aio_image.appliance.__file__).parent),
     }

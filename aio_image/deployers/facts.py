@@ -129,6 +129,7 @@ class DeployerFacts:
     secrets: tuple[Secret, ...]
     recovery: tuple[Mapping[str, Any], ...]
     ports: tuple[Port, ...]
+    settle: Mapping[str, Any]
 
     def services_of(self, words: Iterable[str]) -> tuple[str, ...]:
         """Names of the services that ``words`` (expanded) ask for, in start order."""
@@ -191,6 +192,22 @@ class DeployerFacts:
         return {"format": 1, "parts": parts}
 
 
+    def settle_of(self, services: Collection[str]) -> dict[str, Any]:
+        """settle.yaml for ``services``, as plain JSON types: what the appliance settles by."""
+
+        def there(row: Mapping[str, Any]) -> bool:
+            return row["service"] in services
+
+        overrides = self.settle["overrides"]
+        return {
+            "format": 1,
+            "resources": self.settle["resources"],
+            "public": [row for row in self.settle["public"] if there(row)],
+            "hypervisor": [row for row in self.settle["hypervisor"] if there(row)],
+            "overrides": {name: row for name, row in overrides.items() if there(row)},
+        }
+
+
 def names() -> tuple[str, ...]:
     """Deployers there are, sorted."""
     return tuple(sorted(table.parent.name for table in _ROOM.glob("*/services.yaml")))
@@ -218,6 +235,7 @@ def load(name: str) -> DeployerFacts:
             secrets=tuple(_secret(key, row) for key, row in secrets["secrets"].items()),
             recovery=tuple(_read(room / "recovery.yaml")["parts"]),
             ports=tuple(_port(row) for row in _read(_ROOM / "ports.yaml")["ports"]),
+            settle=_read(room / "settle.yaml"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise AioError(f"{room}: a table of the deployer is malformed: {error!r}") from error

@@ -15,36 +15,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from aio_image.appliance import probe_guest
 from aio_image.errors import HostError
 from aio_image.host.probes import remembered
 from aio_image.host.process import run
 from aio_image.paths import Home
 
-QEMU = "qemu-system-x86_64"
+QEMU = probe_guest.QEMU
+PROBE_GUEST_RAN = probe_guest.RAN
 KVM = Path("/dev/kvm")
 PROBE_SECONDS = 8.0
 
 # Under TCG, QEMU before 8 stops Debian 13's kernel in cmpxchg16b (seen with Debian 12's 7.2).
 TCG_GOOD_SINCE = (8, 0)
-
-# The guest, assembled from kvm_probe.S (beside this file), and where its parts lie in the ROM:
-# the code, and the jump to it where a processor starts.
-_ROM_SIZE = 0x10000
-_CODE_AT = 0xF000
-_CODE = bytes.fromhex(
-    "fa2e660f0116e8f00f20c06683c8010f22c066ea1af00f00080066b810008ed8"
-    "8ec08ed0fcbf0010000031c0b900100000f3abc7050010000003200000c70500"
-    "20000003300000c7050030000083000000b8200600000f22e0b8001000000f22"
-    "d8b9800000c00f320d000100000f300f20c025fbffff9f0d020000800f22c0ea"
-    "86f00f001800be00400000bf0024f400b901000000f0480fc14e4066480f6ec1"
-    "660fd4c8f30f7f4e20ffcf75e3488b06488b5608bb2a00000031c9f0480fc70e"
-    "8a0666ba0105eef40000000000000000ffff0000009bcf00ffff00000093cf00"
-    "ffff0000009baf001f00c8f00f000000"
-)
-_START_AT = 0xFFF0
-_START = bytes.fromhex("ea00f000f0")
-# isa-debug-exit ends QEMU with (value << 1) | 1 (QEMU, hw/misc/debugexit.c).
-PROBE_GUEST_RAN = (0x2A << 1) | 1
 
 
 @dataclass(frozen=True)
@@ -89,20 +72,11 @@ def run_probe_guest(name: str, cpu: str, seconds: float) -> tuple[int, str]:
     The status is PROBE_GUEST_RAN when the guest came to its end. Raises TimeoutError (with the
     complaint) when there is no end in time, HostError when QEMU is missing.
     """
-    rom = bytearray(_ROM_SIZE)
-    rom[_CODE_AT : _CODE_AT + len(_CODE)] = _CODE
-    rom[_START_AT : _START_AT + len(_START)] = _START
     with tempfile.TemporaryDirectory(prefix="aio-image-kvm-") as folder:
         firmware = Path(folder, "probe.rom")
-        firmware.write_bytes(rom)
-        done = run(
-            ["timeout", "--signal=KILL", f"{seconds}", QEMU, "-accel", name, "-cpu", cpu,
-             "-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none",
-             "-bios", firmware, "-device", "isa-debug-exit,iobase=0x501,iosize=1"],
-            check=False,
-        )  # fmt: skip
-    said = [line for line in done.errors.splitlines() if line and "warning:" not in line]
-    first = said[0].removeprefix(f"{QEMU}: ").removeprefix("error: ") if said else ""
+        firmware.write_bytes(probe_guest.rom())
+        done = run(probe_guest.command(name, cpu, firmware, seconds), check=False)
+    first = probe_guest.complaint(done.errors)
     if done.status in (-signal.SIGKILL, 128 + signal.SIGKILL):
         raise TimeoutError(first)
     if done.status == 127:

@@ -89,6 +89,7 @@ STEPS: tuple[StepRow, ...] = (
             "aio_image/deployers/ports.yaml",
             "aio_image/deployers/{deployer}/services.yaml",
             "aio_image/deployers/{deployer}/secrets.yaml",
+            "aio_image/deployers/{deployer}/settle.yaml",
         ),
         code="aio_image.bake.bake",
         distributions=("ansible-core",),

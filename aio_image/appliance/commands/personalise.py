@@ -1,4 +1,4 @@
-"""``aio personalise``: first boot, or taking up where a power cut left off."""
+"""``aio personalise``: first boot, or settling at a later one what changed."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace, layout: Layout) -> int:
-    personalise.run(layout, status.Reporter(layout))
+    personalise.persist(layout, status.Reporter(layout))
     return 0

@@ -57,6 +57,8 @@ def _status_text(given: argparse.Namespace, status: dict[str, Any]) -> str:
     step = f" {status['done']}/{status['total']}" if status.get("total") else ""
     lines = [f"{status['state']}: {status['stage']}{step}: {status['detail']}"]
     lines += [f"  failed: {one['unit']}: {one['said']}" for one in status.get("failures", [])]
+    lines += [f"  {one}" for one in status.get("problems", [])]
+    lines += [f"  warning: {one}" for one in status.get("warnings", [])]
     if status.get("waiting") and not given.follow:
         lines.append(f"  waiting for: {' '.join(status['waiting'])}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aio_image import deployers
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.ledger import canary
 
@@ -53,6 +54,9 @@ def make_image(root: Path) -> Layout:
             }
         )
     )
+    services = ("haproxy", "memcached", "nova", "horizon", "neutron")
+    layout.settle.write_text(json.dumps(deployers.load("debian").settle_of(services)))
+    layout.clock_epoch.touch()
     files = {
         "/root/openrc": f"export OS_PASSWORD={canary_of('keystone_auth_admin_password')}\n",
         "/etc/nova/nova.conf": (

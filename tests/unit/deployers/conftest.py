@@ -67,6 +67,7 @@ def recipe() -> Recipe:
         "aio_endpoint_host": ENDPOINT_HOST,
         "aio_facts": {**facts.dump(services, dormant), "scenario": "aio_metal"},
         "aio_recovery": facts.recovery_of(services),
+        "aio_settle": facts.settle_of(installed),
         "appliance_versions": type("Result", (), {"stdout_lines": ['nova-api: "1"']}),
     }
     files = {}

@@ -85,9 +85,9 @@ def test_secrets_are_not_for_everybody_to_read(recipe: Recipe) -> None:
             assert any(Path(file).match(path) for path in closed), file
 
 
-def test_the_public_host_is_in_one_snippet(recipe: Recipe) -> None:
+def test_the_public_host_is_nowhere_but_in_the_database(recipe: Recipe) -> None:
     naming = [place for place, text in recipe.files.items() if ENDPOINT_HOST in text]
-    assert naming == ["/etc/nova/nova.conf.d/aio-public.conf"]
+    assert naming == []
 
 
 def test_apis_listen_where_the_table_says(recipe: Recipe) -> None:

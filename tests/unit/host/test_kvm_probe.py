@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aio_image.appliance import probe_guest
 from aio_image.host import kvm
 from aio_image.host.probes import remembered
 
@@ -21,9 +22,9 @@ def test_code_is_the_assembled_source(tmp_path: Path) -> None:
         ["objcopy", "-O", "binary", "-j", ".text", tmp_path / "o", tmp_path / "bin"], check=True
     )
     assembled = (tmp_path / "bin").read_bytes()
-    end = kvm._START_AT - kvm._CODE_AT
-    assert assembled[:end].rstrip(b"\0") == kvm._CODE.rstrip(b"\0")
-    assert assembled[end:].rstrip(b"\0") == kvm._START
+    end = probe_guest.START_AT - probe_guest.CODE_AT
+    assert assembled[:end].rstrip(b"\0") == probe_guest.CODE.rstrip(b"\0")
+    assert assembled[end:].rstrip(b"\0") == probe_guest.START
 
 
 def test_probe_runs_once_a_boot(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""OpenStack-Ansible's ``<service>_<file>_overrides`` of ``user_variables``, as drop-in files.
+
+Which word is which file's stands in settle.json. A drop-in is read after the file it adds to; one
+that is not asked for any more goes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .config import Config
+from .files import remove, write_atomic
+from .layout import Layout
+from .problems import ApplianceProblem
+from .table import Row, Table
+
+_BY = "# Written by aio from user_variables of /etc/aio/config.yaml.\n"
+_SECTION = re.compile(r"[^\[\]\n\r]{1,100}")
+_OPTION = re.compile(r"[A-Za-z0-9_.:/*-]{1,100}")
+
+
+class _Wrong(Exception):
+    """What is wrong with the value of a word."""
+
+
+def render(config: Config, table: Table, where: str = "") -> dict[str, str]:
+    """Word → content of its drop-in, for the words that are asked for. Raises ApplianceProblem.
+
+    ``where`` is the configuration as text, to name lines of.
+    """
+    wrong: list[str] = []
+    found: dict[str, str] = {}
+    for word, sections in config.user_variables.items():
+        line = _line(where, word)
+        if word not in table.overrides:
+            wrong.append(f"{line}user_variables.{word}: not known here{_cure(word, table)}")
+            continue
+        try:
+            found[word] = _BY + _ini(sections)
+        except _Wrong as error:
+            wrong.append(f"{line}user_variables.{word}: {error}")
+    if wrong:
+        count = len(wrong)
+        raise ApplianceProblem(
+            f"/etc/aio/config.yaml: {count} problem{'s' if count > 1 else ''}; first: {wrong[0]}",
+            hint="correct it (or the seed that wrote it) and boot again",
+            details=wrong,
+        )
+    return found
+
+
+def write(layout: Layout, table: Table, wanted: Mapping[str, str]) -> list[Row]:
+    """Have the drop-ins of ``wanted`` there, and no others. The rows of those that changed."""
+    changed = []
+    for word, row in table.overrides.items():
+        if row.path is None:
+            continue
+        path = layout.at(row.path)
+        content = wanted.get(word, "")
+        there = path.read_text("utf-8") if path.exists() else ""
+        if there != content:
+            changed.append(row)
+            if content:
+                # A setting may be a secret: for the service and nobody else.
+                write_atomic(path, content, 0o600)
+            else:
+                remove(path)
+        if content:  # also where a power cut came before this
+            layout.give(path, row.group)
+            path.chmod(0o640)
+    return changed
+
+
+def _ini(sections: Any) -> str:
+    if not isinstance(sections, Mapping):
+        raise _Wrong("must be a mapping {section: {option: value}}")
+    lines: list[str] = []
+    for section, options in sections.items():
+        if not _SECTION.fullmatch(str(section)):
+            raise _Wrong(f"{str(section)[:40]!r} cannot be a section's name")
+        if not isinstance(options, Mapping):
+            raise _Wrong(f"{section}: must be a mapping {{option: value}}")
+        lines.append(f"[{section}]")
+        for option, value in options.items():
+            if not _OPTION.fullmatch(str(option)):
+                raise _Wrong(f"{section}: {str(option)[:40]!r} cannot be an option's name")
+            lines += [f"{option} = {one}" for one in _values(section, option, value)]
+    return "\n".join([*lines, ""])
+
+
+def _values(section: str, option: str, value: Any) -> list[str]:
+    """As OpenStack-Ansible's config_template writes them: a list is joined by commas."""
+    if isinstance(value, Mapping):
+        raise _Wrong(f"{section}.{option}: must be one value or a list, not a mapping")
+    words = value if isinstance(value, list) else [value]
+    text = ",".join("" if word is None else str(word) for word in words)
+    if "\n" in text or "\r" in text:
+        raise _Wrong(f"{section}.{option}: must be one line")
+    return [text]
+
+
+def _cure(word: str, table: Table) -> str:
+    import difflib  # noqa: PLC0415 - only a wrong file pays for it
+
+    near = difflib.get_close_matches(word, list(table.overrides), n=1, cutoff=0.5)
+    known = ", ".join(sorted(table.overrides))
+    return f"{f'; did you mean {near[0]}?' if near else ''} (known are {known})"
+
+
+def _line(text: str, word: str) -> str:
+    found = re.search(rf"^\s*[\"']?{re.escape(word)}[\"']?\s*:", text, re.MULTILINE)
+    if not found:
+        return ""
+    return f"line {text.count(chr(10), 0, found.end()) + 1}: "

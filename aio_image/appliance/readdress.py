@@ -1,0 +1,86 @@
+"""The cloud under another address or name, while it runs.
+
+What says the old one is settled as at a boot; then the database is told, and just those units that
+read it once are restarted or reloaded. The CA stays: only its certificate for the new name is new.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping
+
+from . import addresses, config, config_edit, ledger, personalise, settled
+from .addresses import NoAddress
+from .files import write_atomic
+from .layout import Layout
+from .personalise import Personalise
+from .problems import ApplianceProblem
+from .status import Reporter, Status
+
+_LOOK = 5.0  # seconds between two looks for an address that did not come at boot
+
+
+def ask_for(layout: Layout, words: Mapping[str, str]) -> None:
+    """Write ``words`` (top-level keys) into ``config.yaml``, or leave it and raise ApplianceProblem."""
+    try:
+        text = layout.config.read_text("utf-8")
+    except FileNotFoundError:
+        text = ""
+    new = config_edit.with_words(text, words)
+    config.parse(new.encode(), ledger.load(layout.ledger).secrets, "config.yaml as it would be")
+    if new != text:
+        mode = layout.config.stat().st_mode & 0o777 if layout.config.exists() else 0o600
+        write_atomic(layout.config, new, mode)
+
+
+def now(layout: Layout, reporter: Reporter) -> list[str]:
+    """Settle what changed, and have the running cloud follow. The stages that ran."""
+    if not layout.personalised.exists():
+        raise ApplianceProblem("this appliance is not set up yet", hint="aio status --follow")
+    config.load(layout.config, ledger.load(layout.ledger).secrets)  # a broken one is refused here
+    work = personalise.settle(layout, reporter)
+    if work.ran:
+        _follow(layout, reporter, work)
+    else:
+        reporter.refresh_warnings()
+    return work.ran
+
+
+def when_it_comes(layout: Layout, reporter: Reporter) -> None:
+    """Wait until the public interface has an address, and then ``now``."""
+    while True:
+        try:
+            kept = settled.load(layout)
+            addresses.find(kept, prefer=settled.values(layout).get("interface", ""))
+        except NoAddress:
+            time.sleep(_LOOK)
+        else:
+            now(layout, reporter)
+            return
+
+
+def _follow(layout: Layout, reporter: Reporter, work: Personalise) -> None:
+    status = Status("readdress", detail=f"settled anew: {', '.join(work.ran)}")
+    reporter.publish(status)
+    if not layout.running:
+        return
+    if layout.database_sql.exists():
+        # Active, or its start is waited for, at the end of which it applies them itself.
+        _run("systemctl", "start", "mariadb.service")
+        if layout.database_sql.exists():
+            _run("/usr/lib/aio/apply-database")
+    for verb, units in (("try-restart", work.restart), ("try-reload-or-restart", work.reload)):
+        if units:
+            _run("systemctl", verb, "--no-block", *dict.fromkeys(units))
+    _run("systemctl", "restart", "--no-block", "aio-ready.service")
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise ApplianceProblem(
+            f"{' '.join(command)}: {said[-1] if said else f'exit {done.returncode}'}",
+            hint="what changed is written: a reboot applies it",
+        )

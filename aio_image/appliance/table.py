@@ -1,0 +1,70 @@
+"""``settle.json``: what this deployer's appliance needs, and the files that a settle writes.
+
+Written by the bake from ``deployers/<deployer>/settle.yaml``, where the rows are explained.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .problems import ApplianceProblem
+
+
+@dataclass(frozen=True)
+class Row:
+    """A file that is written whole, and the units to tell when it changes while the cloud runs.
+
+    ``texts``: what it says, by case. A row without ``path`` only names units.
+    """
+
+    path: str | None
+    group: str | None
+    texts: Mapping[str, str]
+    restart: tuple[str, ...]
+    reload: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """``minimum`` and ``recommended``: cpus; memory, free and disk in MiB (settle.yaml)."""
+
+    minimum: Mapping[str, int]
+    recommended: Mapping[str, int]
+    public: tuple[Row, ...]
+    hypervisor: tuple[Row, ...]
+    overrides: Mapping[str, Row]
+
+
+def load(path: Path) -> Table:
+    """Read settle.json (format 1). Raises ApplianceProblem when it is absent or damaged."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if data["format"] != 1:
+            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+        return Table(
+            minimum=data["resources"]["minimum"],
+            recommended=data["resources"]["recommended"],
+            public=tuple(_row(row) for row in data["public"]),
+            hypervisor=tuple(_row(row) for row in data["hypervisor"]),
+            overrides={name: _row(row) for name, row in data["overrides"].items()},
+        )
+    except FileNotFoundError as error:
+        raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ApplianceProblem(
+            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
+        ) from error
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(
+        path=row.get("path"),
+        group=row.get("group"),
+        texts={case: row[case] for case in ("text", "kvm", "qemu") if case in row},
+        restart=tuple(row.get("restart", ())),
+        reload=tuple(row.get("reload", ())),
+    )
