@@ -57,7 +57,7 @@ def check(here: Resources, table: Table, *, first: bool, force: bool) -> list[st
         )
     warnings = [f"this machine is too small: {one}" for one in short]
     warnings += [
-        _says(here, key, wanted, "recommended")
+        f"this machine has {_says(here, key, wanted, 'recommended')}"
         for key, wanted in table.recommended.items()
         if _lacks(here, key, wanted) and not (key in needed and _lacks(here, key, needed[key]))
     ]

@@ -191,7 +191,6 @@ class DeployerFacts:
         ]
         return {"format": 1, "parts": parts}
 
-
     def settle_of(self, services: Collection[str]) -> dict[str, Any]:
         """settle.yaml for ``services``, as plain JSON types: what the appliance settles by."""
 

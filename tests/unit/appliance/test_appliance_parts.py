@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aio_image.appliance import addresses, database, scrub, storage, user_secrets
-from aio_image.appliance.config import Config
+from aio_image.appliance.addresses import Machine, NoAddress
+from aio_image.appliance.config import Config, Network
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.ledger import Ledger, Secret
 from aio_image.appliance.problems import ApplianceProblem
@@ -30,11 +31,11 @@ ROUTES6 = (
 )
 
 
-def proc(tmp_path: Path, route: str = "", route6: str = "", inet6: str = "") -> Path:
+def proc(tmp_path: Path, route: str = "", route6: str = "", inet6: str = "") -> Machine:
     (tmp_path / "net").mkdir()
     for name, text in (("route", route), ("ipv6_route", route6), ("if_inet6", inet6)):
         (tmp_path / "net" / name).write_text(text)
-    return tmp_path
+    return Machine(tmp_path, tmp_path / "sys")
 
 
 def test_the_default_route_with_the_lowest_metric(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_the_default_route_of_ipv6_where_there_is_no_other(tmp_path: Path) -> No
 
 def test_no_default_route(tmp_path: Path) -> None:
     assert addresses.default_interface(proc(tmp_path)) is None
-    assert addresses.default_interface(tmp_path / "absent") is None
+    assert addresses.default_interface(Machine(tmp_path / "absent")) is None
 
 
 def test_the_address_asked_for_wins() -> None:
@@ -55,11 +56,67 @@ def test_the_address_asked_for_wins() -> None:
     assert (found.address, found.host, found.warning) == ("203.0.113.5", "cloud.example.org", "")
 
 
-def test_an_interface_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(ApplianceProblem) as caught:
-        addresses.find(Config(public_interface="nosuch0"))
-    assert "nosuch0" in caught.value.message
-    assert "interfaces with an address" in caught.value.hint
+def card(machine: Machine, name: str, *, real: bool = True, carrier: str = "1") -> None:
+    """A network interface as sysfs shows it: a real card, or one of the cloud's own."""
+    place = machine.net / name
+    place.mkdir(parents=True)
+    facts = {"type": "1", "ifindex": "2", "iflink": "2", "carrier": carrier}
+    for fact, value in facts.items():
+        (place / fact).write_text(f"{value}\n")
+    if real:
+        (place / "device").mkdir()
+
+
+def test_an_interface_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    machine = proc(tmp_path)
+    card(machine, "ens3")
+    card(machine, "br-ex", real=False)
+    with pytest.raises(NoAddress) as caught:
+        addresses.find(Config(public_interface="nosuch0"), machine)
+    assert caught.value.interface == "nosuch0"
+    assert caught.value.why == "there is no such interface (there are: ens3)"
+
+
+@pytest.mark.parametrize(
+    ("carrier", "why"), [("1", "DHCP has not answered"), ("0", "no cable is connected")]
+)
+def test_a_card_without_an_address_is_waited_for(tmp_path: Path, carrier: str, why: str) -> None:
+    machine = proc(tmp_path)
+    card(machine, "ens3", carrier=carrier)
+    with pytest.raises(NoAddress) as caught:
+        addresses.find(Config(), machine)
+    assert (caught.value.interface, caught.value.why) == ("ens3", why)
+    # Its owner may know better than the card: a NAT's address, or one that is still to be set.
+    assert addresses.find(Config(public_address="192.0.2.1"), machine).address == "192.0.2.1"
+    static = Config(network=Network(address="192.0.2.2/24"))
+    assert addresses.find(static, machine).address == "192.0.2.2"
+
+
+INET6 = (
+    "20010db8000000000000000000000003 02 40 00 80     ens3\n"
+    "20010db8000000000000000000000004 03 40 00 80     ens4\n"
+    "20010db8000000000000000000000009 04 40 00 80    br-ex\n"
+)
+
+
+def test_the_interface_of_earlier_boots_is_preferred(tmp_path: Path) -> None:
+    machine = proc(tmp_path, inet6=INET6)
+    for name in ("ens3", "ens4"):
+        card(machine, name)
+    card(machine, "br-ex", real=False)
+    found = addresses.find(Config(), machine, prefer="ens4")
+    assert (found.address, found.interface) == ("2001:db8::4", "ens4")
+    assert "2001:db8::9" not in found.others, "what is the cloud's own is no name of the appliance"
+    assert addresses.find(Config(), machine, prefer="gone0").interface == "ens3"
+    card(machine, "ens5", carrier="0")
+    with pytest.raises(NoAddress):
+        addresses.find(Config(), machine, prefer="ens5")
+
+
+def test_a_machine_without_a_card_is_reached_at_home(tmp_path: Path) -> None:
+    found = addresses.find(Config(), proc(tmp_path))
+    assert found.address == "127.0.0.1"
+    assert "no network card" in found.warning
 
 
 def test_ipv6_addresses_of_global_scope_count(tmp_path: Path) -> None:
