@@ -117,7 +117,7 @@ class Personalise:
     def check(self) -> None:
         """Refuse what cannot work before anything is written. Raises ApplianceProblem."""
         here = resources.look(self.layout.root)
-        self.warnings += clock.check(self.layout)
+        self.warnings += [*self.config.notes, *clock.check(self.layout)]
         self.warnings += resources.check(
             here, self.table, first=self.first, force=self.config.force
         )

@@ -22,7 +22,7 @@ _LOOK = 5.0  # seconds between two looks for an address that did not come at boo
 
 
 def ask_for(layout: Layout, words: Mapping[str, str]) -> None:
-    """Write ``words`` (top-level keys) into ``config.yaml``, or leave it and raise ApplianceProblem."""
+    """Write ``words`` (top-level keys) into ``config.yaml``. Or raises ApplianceProblem."""
     try:
         text = layout.config.read_text("utf-8")
     except FileNotFoundError:
@@ -38,7 +38,8 @@ def now(layout: Layout, reporter: Reporter) -> list[str]:
     """Settle what changed, and have the running cloud follow. The stages that ran."""
     if not layout.personalised.exists():
         raise ApplianceProblem("this appliance is not set up yet", hint="aio status --follow")
-    config.load(layout.config, ledger.load(layout.ledger).secrets)  # a broken one is refused here
+    # A broken one is refused here, where a boot would only warn.
+    config.load(layout.config, ledger.load(layout.ledger).secrets, layout.root)
     work = personalise.settle(layout, reporter)
     if work.ran:
         _follow(layout, reporter, work)

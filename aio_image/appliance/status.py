@@ -48,7 +48,7 @@ class Failure:
 class Status:
     """The whole state. ``waiting`` names what is not up yet, ``timeline`` what is, in order.
 
-    ``warnings`` are this boot's (``notices.py``), ``problems`` each single thing that is wrong where
+    ``warnings`` are this boot's (``notices.py``), ``problems`` each thing that is wrong where
     ``detail`` sums up; ``hypervisor`` says how instances run.
     """
 

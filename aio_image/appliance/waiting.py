@@ -54,7 +54,7 @@ def wait_for_address(
 
 
 def _text(missing: NoAddress, waited: float) -> str:
-    since = f" for {waited / 60:.0f} min" if waited >= 60 else ""
+    since = f" for {waited // 60:.0f} min" if waited >= 60 else ""
     return (
         f"waiting for an address on {missing.interface}{since}: {missing.why}. Connect it, or write"
         " `network:` (a static address) or `public_interface:` into /etc/aio/config.yaml;"
