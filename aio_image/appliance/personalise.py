@@ -19,7 +19,6 @@ from functools import cached_property
 
 from . import (
     clock,
-    config,
     database,
     fence,
     hypervisor,
@@ -36,6 +35,8 @@ from . import (
     table,
 )
 from .addresses import NoAddress, PublicHost
+from .config import Config
+from .config import load as load_config
 from .files import make_folder, write_atomic
 from .layout import Layout
 from .machine import Record, Stage, advance, digest
@@ -75,7 +76,7 @@ class Personalise:
         return settled.fingerprint(self.layout)
 
     @cached_property
-    def config(self) -> config.Config:
+    def config(self) -> Config:
         """What the file asks for; what the record has where the file is as it was, or is broken."""
         kept = self.record.config
         if not self.first and kept.get("fingerprint") == self.fingerprint:
@@ -89,8 +90,8 @@ class Personalise:
             self.warnings.append(f"{problem.message}; what was asked for before stays in force")
             return settled.recall(kept)
 
-    def _read(self) -> config.Config:
-        found = config.load(self.layout.config, self.ledger.secrets, self.layout.root)
+    def _read(self) -> Config:
+        found = load_config(self.layout.config, self.ledger.secrets, self.layout.root)
         if found.user_variables:
             text = self.layout.config.read_text("utf-8", "replace")
             overrides.render(found, self.table, text)

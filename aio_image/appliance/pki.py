@@ -121,6 +121,9 @@ def _certify(layout: Layout, extensions: str, signer: Path | None) -> tuple[byte
     (folder / "index.txt").touch()
     config = _COMMON.format(folder=folder) + extensions
     begins = clock.built(layout)
+    by: list[str | Path] = ["-selfsign", "-keyfile", key]
+    if signer is not None:
+        by = ["-keyfile", signer / "ca.key", "-cert", signer / "ca.pem"]
     try:
         _openssl(config, [
             "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
@@ -130,8 +133,7 @@ def _certify(layout: Layout, extensions: str, signer: Path | None) -> tuple[byte
             "ca", "-batch", "-notext", "-in", request, "-out", certificate,
             "-extensions", "extensions",
             "-startdate", _moment(begins), "-enddate", _moment(begins, _YEARS),
-            *(["-keyfile", signer / "ca.key", "-cert", signer / "ca.pem"] if signer
-              else ["-selfsign", "-keyfile", key]),
+            *by,
         ])  # fmt: skip
         return key.read_bytes(), certificate.read_bytes()
     finally:

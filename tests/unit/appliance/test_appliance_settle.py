@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aio_image.appliance import notices, personalise, readdress, settled
+from aio_image.appliance import notices, personalise, pki, readdress, settled
 from aio_image.appliance.config import Config, DataDisk, Network, Proxy, Storage
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.machine import Record
@@ -137,7 +137,7 @@ def test_what_goes_wrong_later_is_a_warning(
         raise OSError(28, "No space left on device", str(settled_image.pki / "server.pem"))
 
     move(settled_image)
-    monkeypatch.setattr(personalise.pki, "make_certificate", full)
+    monkeypatch.setattr(pki, "make_certificate", full)
     assert personalise.run(settled_image, Reporter(settled_image)) is None
     (warning,) = notices.every(settled_image)
     assert "is full: " in warning
