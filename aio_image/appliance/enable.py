@@ -161,7 +161,8 @@ def enable(layout: Layout, name: str, told: Told, *, force: bool = False) -> boo
     """
     with _alone(layout):
         service = optional.find(layout, name)
-        if service.runs and not _begun(layout, name):
+        begun = _begun(layout, name)
+        if service.runs and not begun:
             return False
         _need_health(layout)
         if not (service.runs or force):
@@ -177,7 +178,8 @@ def disable(layout: Layout, name: str, told: Told) -> bool:
     """
     with _alone(layout):
         service = optional.find(layout, name)
-        if not (service.runs or _begun(layout, name)):
+        begun = _begun(layout, name)
+        if not (service.runs or begun):
             return False
         Switch(layout, service, told).off()
         if _state(layout) != "healthy":
