@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aio_image.appliance import addresses, database, scrub, storage, user_secrets
 from aio_image.appliance.addresses import Machine, NoAddress
-from aio_image.appliance.config import Config, Network
+from aio_image.appliance.config import Chosen, Config, Network
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.ledger import Ledger, Secret
 from aio_image.appliance.problems import ApplianceProblem
@@ -231,3 +231,18 @@ def test_the_appliance_needs_nothing_but_python_and_yaml() -> None:
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout == "[]\n"
+
+
+def test_a_secret_that_its_service_cannot_use_is_refused(tmp_path: Path) -> None:
+    """Chosen, or found in user_secrets.yml; what is drawn fits."""
+    secret = Secret("key", 32, (), (), (), pattern=".{32}")
+    ledger = Ledger("0123456789abcdef", {"key": secret}, "aio-canary.invalid")
+    path = tmp_path / "user_secrets.yml"
+    chosen = {"key": Chosen("much-too-short", None)}
+    with pytest.raises(ApplianceProblem, match=r"^secrets\.key: must match \.\{32\}$"):
+        user_secrets.settle(path, ledger, chosen)
+    assert not path.exists()
+    assert len(user_secrets.settle(path, ledger, {})["key"]) == 32
+    path.write_text("key: much-too-short\n")
+    with pytest.raises(ApplianceProblem, match=r"user_secrets\.yml: key: must match"):
+        user_secrets.settle(path, ledger, {})
