@@ -85,6 +85,12 @@ class Appliance:
         said = self.container.run(["ss", "-Hltn"]).output
         return {int(line.split()[3].rpartition(":")[2]) for line in said.splitlines()}
 
+    def memory(self, user: str) -> int:
+        """MiB of the processes of ``user``: their own, and their part of what is shared."""
+        script = f"cat $(pgrep -u {user} | sed 's,.*,/proc/&/smaps_rollup,')"
+        said = self.container.run(["sh", "-c", script]).output
+        return sum(int(line.split()[1]) for line in said.splitlines() if "Pss:" in line) // 1024
+
     def from_outside(self, *checks: str) -> dict[str, Any]:
         table = json.loads((self.root / "usr/share/aio/services.json").read_text())
         secrets = yaml.safe_load((self.root / "etc/openstack_deploy/user_secrets.yml").read_text())
@@ -111,6 +117,11 @@ class Appliance:
         assert {"orchestration", "key-manager"} <= set(answer["catalogue"])
         assert self.states() == ["active"] * 3
         assert self.listening() >= PORTS
+        table = json.loads((self.root / "usr/share/aio/services.json").read_text())
+        told = {row["name"]: row["memory"] for row in table["services"] if row["optional"]}
+        taken = {name: self.memory(name) for name in told}
+        print(f"memory in MiB: {taken}, told: {told}", flush=True)
+        assert all(taken[name] <= told[name] for name in told)
 
     def is_without_both(self) -> None:
         answer = self.from_outside(*CHECKS[:3])
