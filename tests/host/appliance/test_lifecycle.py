@@ -12,6 +12,8 @@ import yaml
 from aio_image.bake.nspawn import Container
 from tests.host.appliance.booted import Appliance, appliance
 from tests.host.bake.conftest import private
+from tests.unit.appliance.small_image import spelled_anywhere
+from tests.unit.appliance.test_appliance_report import unpacked
 
 __all__ = ["private"]
 
@@ -121,6 +123,14 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
             container.run(["sh", "-c", _TOKEN], timeout=180)
             again = container.run(["aio", "recover", "--check"], timeout=300, check=False)
             assert again.status == 0, again.output
+            report = container.run(["aio", "report", "--output", "/root/r.tar.zst"], timeout=600)
+            print(report.output)
+            inside = unpacked(made.root / "root/r.tar.zst", tmp_path / "report")
+            known = [*secrets(made.root).values(), (made.root / OF_THE_CLOUD[3]).read_text()]
+            for value in known:
+                assert not spelled_anywhere(inside, value.encode()), "a secret in the report"
+            names = {path.name for path in inside.rglob("*") if path.stat().st_size > 40}
+            assert {"status.json", "journal-this-boot.txt", "south.txt", "release.yaml"} <= names
 
     private(body)
 
