@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import aio_image.appliance
-from aio_image.bake import nspawn
 from aio_image.bake.nspawn import Container
-from aio_image.host import trees
-from aio_image.paths import Home
-from tests.host.bake.conftest import PACKAGES, debian, private
+from tests.host.appliance.database import database, sql, systemctl
+from tests.host.bake.conftest import private
 
 __all__ = ["private"]
 
 pytestmark = pytest.mark.host
 
-DATABASE = (*PACKAGES, "python3-yaml", "mariadb-server", "galera-4", "rsync", "lsof", "procps")
 MEMBERS = (1, 2, 3)
 MEMBER = """
 [mariadbd.{n}]
@@ -47,34 +40,10 @@ ist.recv_addr=127.0.0.1:457{n};gcache.size=16M"
 wsrep_sst_method = rsync
 wsrep_sst_receive_address = 127.0.0.1:458{n}
 """
-CODE = "from aio_appliance.cli import main; import sys; sys.exit(main())"
 
 
-def prepare(root: Path) -> None:
-    code = root / "usr/lib/python3/dist-packages/aio_appliance"
-    shutil.copytree(Path(aio_image.appliance.__file__).parent, code)
-    (root / "usr/bin/aio").write_text(f"#!/usr/bin/python3\n{CODE}\n")
-    (root / "usr/bin/aio").chmod(0o755)
-    (root / "usr/share/aio").mkdir()
-    members = [{"unit": f"mariadb@{n}.service", "suffix": f".{n}"} for n in MEMBERS]
-    table = {"format": 1, "parts": [{"kind": "mariadb", "members": members}]}
-    (root / "usr/share/aio/recovery.json").write_text(json.dumps(table))
-    settings = "".join(MEMBER.format(n=n) for n in MEMBERS)
-    (root / "etc/mysql/mariadb.conf.d/90-members.cnf").write_text(settings)
-    owner = (root / "var/lib/mysql").stat()
-    for n in MEMBERS:
-        (root / f"var/lib/mysql{n}").mkdir()
-        os.chown(root / f"var/lib/mysql{n}", owner.st_uid, owner.st_gid)
-
-
-def ask(container: Container, n: int, sql: str) -> str:
-    client = ["mariadb", "--no-defaults", f"--socket=/run/mysqld/{n}.sock", "--user=root"]
-    asked = container.run([*client, "--batch", "--skip-column-names", "--execute", sql], timeout=60)
-    return asked.output.strip()
-
-
-def systemctl(container: Container, *words: str) -> None:
-    container.run(["systemctl", *words], timeout=600)
+def ask(container: Container, n: int, statement: str) -> str:
+    return sql(container, statement, f"/run/mysqld/{n}.sock")
 
 
 def found(container: Container) -> None:
@@ -108,22 +77,14 @@ def crash(container: Container, root: Path) -> None:
 
 
 def test_recover_founds_the_cluster_again(private: Callable[..., None], tmp_path: Path) -> None:
-    kept = debian("database", DATABASE)
-
     def body() -> None:
-        room = Home.default().root / "tests" / f"galera-{os.getpid()}"
-        try:
-            with trees.writable([kept], room / "out", room / "work", durable=False) as root:
-                prepare(root)
-                with nspawn.booted(
-                    root,
-                    console=tmp_path / "console.log",
-                    mask=["mariadb.service"],
-                    orderly=False,
-                ) as container:
-                    recover(container, root)
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
+        members = [{"unit": f"mariadb@{n}.service", "suffix": f".{n}"} for n in MEMBERS]
+        settings = "".join(MEMBER.format(n=n) for n in MEMBERS)
+        console = tmp_path / "console.log"
+        with database(members, settings, console, ("mariadb.service",)) as (container, root):
+            for n in MEMBERS:
+                container.run(["install", "-d", "-o", "mysql", "-g", "mysql", f"/var/lib/mysql{n}"])
+            recover(container, root)
 
     private(body)
 
