@@ -67,7 +67,7 @@ def _measure(args: argparse.Namespace, home: Path, scratch: Path) -> list[Row]:
         rows.append(sizes.image_size(args.profile, home, image))
     if "boot" in args.only:
         _say("booting twice")
-        rows += boots.first_and_plain(image, scratch)
+        rows += boots.first_and_plain(image)
     return rows
 
 

@@ -31,6 +31,10 @@ def cases(report: Path) -> list[tuple[str, str, float, str]]:
     return found
 
 
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60:3d}:{seconds % 60:02d}"
+
+
 def main(folder: Path) -> int:
     """Print the tables and the closing line for ``folder``; 1 when anything failed, else 0."""
     totals: Counter[str] = Counter()
@@ -47,10 +51,12 @@ def main(folder: Path) -> int:
     parts = [line.split("\t") for line in lines]
     for name, status, seconds in parts:
         result = "passed" if status == "0" else f"exit {status}"
-        print(f"{name:<13} {result:<10} {int(seconds) // 60:3d}:{int(seconds) % 60:02d}")
+        print(f"{name:<13} {result:<10} {_minutes(int(seconds))}")
         own = reports.get(name, [])
         if status != "0" and not any(outcome == "failed" for _, outcome, _, _ in own):
             totals["failed"] += 1
+    if parts:
+        print(f"{'in all':<24} {_minutes(sum(int(seconds) for _, _, seconds in parts))}")
     print(f"\n{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
     return 1 if totals["failed"] or not parts else 0
 

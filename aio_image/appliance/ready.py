@@ -49,7 +49,7 @@ class Watch:
 
     def probe_up(self, probe: Probe) -> None:
         """``probe`` answers, inside and outside."""
-        self._came_up(CameUp(probe.name, "api", uptime()))
+        self._came_up(CameUp(probe.name, probe.kind, uptime()))
 
     def units_seen(self) -> None:
         """Take in what systemd says now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ class Probe:
     """GET ``path`` at ``host:port`` (plain HTTP) is to give one of ``answers``.
 
     ``public_port`` is where haproxy offers the same with TLS; None for what stays inside.
+    ``kind`` is api for what the catalogue lists, else page.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Probe:
     path: str
     answers: tuple[int, ...]
     public_port: int | None
+    kind: str = "page"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,11 @@ def load(path: Path) -> Services:
     data = read(path)
     try:
         units = [unit for service in data["services"] for unit in service["units"]]
-        probes = [probe(one) for service in data["services"] for one in service["probes"]]
+        probes = [
+            replace(probe(one), kind=_kind(service, one))
+            for service in data["services"]
+            for one in service["probes"]
+        ]
         beats = [service["heartbeats"] for service in data["services"] if service["heartbeats"]]
         heartbeats = {
             # Whose unit is not waited for need not report either.
@@ -73,6 +79,11 @@ def _damaged(path: Path, error: Exception) -> ApplianceProblem:
     return ApplianceProblem(
         f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
     )
+
+
+def _kind(service: Mapping[str, Any], probed: Mapping[str, Any]) -> str:
+    api = service.get("api")
+    return "api" if api is not None and api["name"] == probed["name"] else "page"
 
 
 def probe(entry: dict[str, object]) -> Probe:

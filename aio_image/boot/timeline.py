@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Moment:
-    """``seconds`` since power-on; ``kind`` is milestone, stage, unit, api or check.
+    """``seconds`` since power-on; ``kind`` is milestone, stage, unit, api, page or check.
 
     ``began`` is when what is over then began, where that is known.
     """

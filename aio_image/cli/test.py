@@ -196,7 +196,7 @@ def _tell(trial: Trial, events: Events) -> None:
 def _print(trial: Trial, *, quiet: bool) -> None:
     if not quiet and trial.timeline.moments:
         print("\nseconds after power-on:")
-        print("\n".join(trial.timeline.as_text(("milestone", "stage", "api", "check"))))
+        print("\n".join(trial.timeline.as_text(("milestone", "stage", "api", "page", "check"))))
     print("\nresults:")
     print("\n".join(results_table(trial.checks)))
     sys.stdout.flush()

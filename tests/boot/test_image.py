@@ -47,4 +47,4 @@ def test_the_appliance_is_healthy(image: Path, tmp_path: Path, firmware: str) ->
         CHECKS, "ok"
     )
     kinds = {row["kind"] for row in content["facts"]["timeline"]}
-    assert kinds == {"milestone", "stage", "unit", "api", "check"}
+    assert kinds == {"milestone", "stage", "unit", "api", "page", "check"}

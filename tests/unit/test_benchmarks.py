@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from aio_image.paths import resource
+from benchmarks.boots import api_times
 from benchmarks.builds import MIGRATION, migration_seconds
 from benchmarks.rows import Row, keep, table
 
@@ -32,6 +33,16 @@ def test_table_is_aligned_and_says_what_was_missed() -> None:
         "cold build         300 s     1.50   <= 1.3 MISSED  200 s: mmdebstrap",
         "unchanged rebuild  1.2 s            <= 5.0 s met",
     ]
+
+
+def test_apis_are_those_of_the_catalogue_and_horizon() -> None:
+    rows = [
+        {"kind": "unit", "name": "horizon", "uptime": 999.0},
+        {"kind": "api", "name": "nova", "uptime": 50.0},
+        {"kind": "page", "name": "horizon", "uptime": 70.0},
+        {"kind": "page", "name": "nova-novncproxy", "uptime": 90.0},
+    ]
+    assert api_times(rows) == (70.0, 90.0)
 
 
 def test_history_grows_by_a_line_a_run(tmp_path: Path) -> None:

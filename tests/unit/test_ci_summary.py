@@ -46,8 +46,9 @@ def test_closing_line_and_status(
 
 
 def test_failed_check_is_named_with_its_reason(tmp_path: Path) -> None:
-    (tmp_path / "parts.tsv").write_text("boot\t6\t61\n")
+    (tmp_path / "parts.tsv").write_text("set-up\t0\t70\nboot\t6\t61\n")
     (tmp_path / "boot.xml").write_text(_BAD)
     said = "\n".join(_summary(tmp_path)[1])
     assert "token                              failed        0.0 s  401\n" in said
     assert "boot          exit 6       1:01" in said
+    assert "in all                     2:11" in said

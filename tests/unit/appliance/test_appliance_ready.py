@@ -275,6 +275,7 @@ def test_services_as_the_bake_writes_them(tmp_path: Path) -> None:
     table = [
         {
             "name": "keystone",
+            "api": {"type": "identity", "name": "keystone"},
             "units": ["keystone.service"],
             "probes": [probe],
             "heartbeats": None,
@@ -290,7 +291,7 @@ def test_services_as_the_bake_writes_them(tmp_path: Path) -> None:
     assert services.load(path) == Services(
         ("keystone.service", "nova-compute.service"),
         (
-            Probe("keystone", "127.0.0.1", 15000, "/v3", (200,), 5000),
+            Probe("keystone", "127.0.0.1", 15000, "/v3", (200,), 5000, "api"),
             Probe("nova-api-metadata", "127.0.0.1", 18775, "/", (200,), None),
         ),
         {"nova": ("nova-compute",)},
