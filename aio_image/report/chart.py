@@ -13,6 +13,7 @@ _COLOURS = {
     "stage": "#7c3aed",
     "unit": "#2563eb",
     "api": "#059669",
+    "page": "#65a30d",
     "check": "#d97706",
     "failed": "#dc2626",
 }
