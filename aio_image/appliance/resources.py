@@ -78,4 +78,5 @@ def _says(here: Resources, key: str, wanted: int, what: str) -> str:
         "free": "free on the root file system",
         "disk": "of root file system",
     }
-    return f"{has / 1024:.1f} GiB {words[key]} ({wanted / 1024:.1f} {what})"
+    there = f"{has / 1024:.1f} GiB" if has >= 1024 else f"{has} MiB"
+    return f"{there} {words[key]} ({wanted / 1024:.1f} GiB {what})"

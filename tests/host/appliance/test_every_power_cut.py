@@ -1,13 +1,15 @@
-"""Cut the power at every single write of personalise: the end is the same. A minute or two."""
+"""Cut the power at every single write of a boot: the end is the same. A few minutes."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from aio_image.appliance.layout import Layout
 from tests.unit.appliance.small_image import make_image
 from tests.unit.appliance.test_appliance_personalise import (
     PowerCut,
@@ -16,6 +18,7 @@ from tests.unit.appliance.test_appliance_personalise import (
     run,
     seeded,
 )
+from tests.unit.appliance.test_appliance_settle import check_moved, move
 
 pytestmark = pytest.mark.host
 
@@ -35,3 +38,28 @@ def test_a_power_cut_at_every_write(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         check_end(image, "chosen-by-hand-and-long-enough")
         shutil.rmtree(image.root)
     assert calls > 200
+
+
+def test_a_power_cut_at_every_write_of_a_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = seeded(make_image(tmp_path / "first"))
+    run(first)
+    first.database_sql.unlink()
+    ca = (first.pki / "ca.pem").read_bytes()
+    calls = 0
+    over = False
+    while not over:
+        calls += 1
+        subprocess.run(["cp", "-a", first.root, tmp_path / "root"], check=True)
+        image = Layout(tmp_path / "root")
+        move(image)
+        with monkeypatch.context() as cut:
+            cut_power_after(cut, calls)
+            with contextlib.suppress(PowerCut):
+                run(image)
+                over = True
+        run(image)
+        check_moved(image, ca)
+        shutil.rmtree(image.root)
+    assert calls > 40

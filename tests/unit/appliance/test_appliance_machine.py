@@ -60,8 +60,11 @@ def test_the_table_names_units_and_files_of_the_deployer(rows: Table) -> None:
     ("here", "said"),
     [
         (Resources(1, 8 * _GIB, 9000, 50000), "1 vCPU (2 needed)"),
-        (Resources(2, 3 * _GIB, 9000, 50000), "3.0 GiB of memory (4.0 needed)"),
-        (Resources(2, 8 * _GIB, 900, 50000), "0.9 GiB free on the root file system (4.0 needed)"),
+        (Resources(2, 3 * _GIB, 9000, 50000), "3.0 GiB of memory (4.0 GiB needed)"),
+        (
+            Resources(2, 8 * _GIB, 900, 50000),
+            "900 MiB free on the root file system (4.0 GiB needed)",
+        ),
     ],
 )
 def test_too_small_a_machine(rows: Table, here: Resources, said: str) -> None:
@@ -83,8 +86,8 @@ def test_a_machine_of_4_gb_counts_as_that(rows: Table) -> None:
     warned = resources.check(Resources(2, 3915, 5000, 11000), rows, first=True, force=False)
     assert warned == [
         "this machine has 2 vCPUs (8 recommended)",
-        "this machine has 3.8 GiB of memory (8.0 recommended)",
-        "this machine has 10.7 GiB of root file system (46.6 recommended)",
+        "this machine has 3.8 GiB of memory (8.0 GiB recommended)",
+        "this machine has 10.7 GiB of root file system (46.6 GiB recommended)",
     ]
 
 
