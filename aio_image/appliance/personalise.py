@@ -202,7 +202,9 @@ class Personalise:
         keystone_keys.renew(self.layout)
 
     def _authority(self) -> None:
-        pki.make_ca(self.layout)
+        # A rebuilt cloud keeps the CA that clients trust. The certificate of one is written last.
+        if not all((self.layout.pki / name).exists() for name in ("ca.key", "ca.pem")):
+            pki.make_ca(self.layout)
         pki.publish_ca(self.layout)
 
     def _of_names(self) -> str:

@@ -240,6 +240,15 @@ def test_the_configuration_in_force_is_as_it_was_read() -> None:
     assert settled.recall({}) == Config()
 
 
+def test_a_rebuilt_cloud_keeps_the_ca_that_clients_trust(settled_image: Layout) -> None:
+    ca = (settled_image.pki / "ca.pem").read_bytes()
+    for path in settled_image.memory.iterdir():
+        path.unlink()
+    boot(settled_image)
+    check_certificate(settled_image)
+    assert (settled_image.pki / "ca.pem").read_bytes() == ca
+
+
 def test_first_boot_again_after_an_older_image(image: Layout) -> None:
     boot(seeded(image))
     assert Record.load(image.state, BAKE_ID).done.keys() >= {"address", "authority", "overrides"}
