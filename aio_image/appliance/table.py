@@ -45,19 +45,24 @@ def load(path: Path) -> Table:
         data = json.loads(path.read_text("utf-8"))
         if data["format"] != 1:
             raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
-        return Table(
-            minimum=data["resources"]["minimum"],
-            recommended=data["resources"]["recommended"],
-            public=tuple(_row(row) for row in data["public"]),
-            hypervisor=tuple(_row(row) for row in data["hypervisor"]),
-            overrides={name: _row(row) for name, row in data["overrides"].items()},
-        )
+        return of(data)
     except FileNotFoundError as error:
         raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ApplianceProblem(
             f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
         ) from error
+
+
+def of(data: Mapping[str, Any]) -> Table:
+    """The table that settle.json holds. KeyError, TypeError, AttributeError: it is none."""
+    return Table(
+        minimum=data["resources"]["minimum"],
+        recommended=data["resources"]["recommended"],
+        public=tuple(_row(row) for row in data["public"]),
+        hypervisor=tuple(_row(row) for row in data["hypervisor"]),
+        overrides={name: _row(row) for name, row in data["overrides"].items()},
+    )
 
 
 def _row(row: Mapping[str, Any]) -> Row:

@@ -105,33 +105,46 @@ def machine_of(args: argparse.Namespace, offer: Offer, size: Size, **more: Any) 
     )
 
 
+def about(image: Path | None) -> tuple[dict[str, Any], Path]:
+    """What the manifest beside ``image`` says, and where that is.
+
+    Without one, or an image, what the default profile would have it say. Raises UsageError.
+    """
+    manifest = beside(image)[1] if image else Path(DEFAULT_PROFILE)
+    return (_read(manifest) if image and manifest.is_file() else _default()), manifest
+
+
+def not_a_manifest(manifest: Path, error: Exception) -> UsageError:
+    """For what reading the keys of a manifest raises."""
+    return UsageError(
+        f"{manifest}: is not the manifest of an image ({type(error).__name__}: {error})",
+        hint="build the image again, or move the file away",
+    )
+
+
 def offer_of(image: Path | None) -> Offer:
     """By the manifest beside ``image``; without one, or an image, as of the default profile.
 
     Raises UsageError when the manifest is not one.
     """
-    manifest = beside(image)[1] if image else Path(DEFAULT_PROFILE)
-    about = _read(manifest) if image and manifest.is_file() else _default()
+    said, manifest = about(image)
     try:
-        services = list(about["services"])
-        table = deployers.load(about["deployer"]).dump(services)
+        services = list(said["services"])
+        table = deployers.load(said["deployer"]).dump(services)
         expected, ports = expected_of(table)
-        limits = about["test"]["limits"]
+        limits = said["test"]["limits"]
         return Offer(
             expected=expected,
             units=tuple(unit for service in table["services"] for unit in service["units"]),
             ports=tuple(sorted({*ports, SSH, HTTP, HTTPS})),
             horizon="horizon" in services,
-            test=_size(about["test"]),
-            appliance=_size(about["appliance"]),
+            test=_size(said["test"]),
+            appliance=_size(said["appliance"]),
             healthy=float(limits["healthy"]),
             check=float(limits["check"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{manifest}: is not the manifest of an image ({type(error).__name__}: {error})",
-            hint="build the image again, or move the file away",
-        ) from error
+        raise not_a_manifest(manifest, error) from error
 
 
 def _default() -> dict[str, Any]:
@@ -139,6 +152,7 @@ def _default() -> dict[str, Any]:
     return {
         "deployer": loaded.profile.deployer,
         "services": loaded.services,
+        "dormant": deployers.load(loaded.profile.deployer).dormant_of(loaded.services),
         "test": loaded.setting("test"),
         "appliance": loaded.setting("appliance"),
     }

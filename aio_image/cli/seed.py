@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from aio_image import deployers
 from aio_image.boot.seed import write_seed
+from aio_image.boot.seed.known import Known
 from aio_image.boot.seed.request import ADMIN, Request, settle
 from aio_image.boot.seed.told import sentences
+from aio_image.cli.images import about, not_a_manifest
 from aio_image.cli.options import HelpFormatter, output_options
 from aio_image.errors import EXIT_OK, UsageError
 
@@ -80,6 +81,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     group.add_argument("--force", action="store_true", help="replace FILE if it is there")
     group.add_argument("--check", action="store_true", help="check and tell, write nothing")
+    group.add_argument(
+        "--image",
+        type=Path,
+        metavar="IMAGE",
+        help="judge by this image's manifest (default: by what the default profile builds)",
+    )
     group.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of config.yaml, for editors"
     )
@@ -190,7 +197,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_OK
     if not args.check:
         _check_output(args.output, replace=args.force)
-    answer = settle(_request(args), _known())
+    answer = settle(_request(args), _known(args.image))
     told = sentences(answer)
     written = None if args.check else str(args.output)
     if written:
@@ -257,6 +264,11 @@ def _check_output(path: Path, *, replace: bool) -> None:
         raise UsageError(f"{path} is there already", hint="--force replaces it")
 
 
-def _known() -> set[str]:
-    """The names of the secrets that any deployer has."""
-    return {secret.name for name in deployers.names() for secret in deployers.load(name).secrets}
+def _known(image: Path | None) -> Known:
+    if image is not None and not image.is_file():
+        raise UsageError(f"--image {image}: there is no such file")
+    said, manifest = about(image)
+    try:
+        return Known.of(said["deployer"], [*said["services"], *said.get("dormant", ())])
+    except (KeyError, TypeError) as error:
+        raise not_a_manifest(manifest, error) from error

@@ -14,7 +14,9 @@ import pytest
 
 from aio_image.appliance import config, scrub
 from aio_image.appliance.layout import Layout
+from aio_image.appliance.ledger import Secret
 from aio_image.boot.seed import Seed
+from aio_image.boot.seed.known import Known
 from aio_image.boot.seed.network import dhcp_of
 from aio_image.boot.seed.request import Request, settle
 from aio_image.paths import Home, resource
@@ -115,7 +117,7 @@ def test_examples(cloud_init: CloudInit, example: Path) -> None:
 
 @pytest.mark.parametrize("case", SEEDS)
 def test_seeds(cloud_init: CloudInit, case: str) -> None:
-    seed = settle(Request(settings=SEEDS[case]), ()).seed
+    seed = settle(Request(settings=SEEDS[case]), Known.of("debian", ())).seed
     _write(cloud_init.folder / case, seed)
     if case != "router-outside":  # gateway4 is deprecated, and there is no other way to say it
         cloud_init.check(case)
@@ -158,6 +160,7 @@ def test_what_cloud_init_remembers_tells_no_secret(cloud_init: CloudInit, tmp_pa
     only.write_text(_ONLY_FILES)
     (upper / "run").mkdir()
     seed = ChosenSecret.choosing("keystone_auth_admin_password")
+    known = {seed.name: Secret(seed.name, 40, (), (), ())}
     seed.write(upper)
 
     def boot() -> str:
@@ -171,7 +174,7 @@ def test_what_cloud_init_remembers_tells_no_secret(cloud_init: CloudInit, tmp_pa
 
     boot()
     layout = Layout(upper)
-    found = config.load(layout.config, {seed.name}, layout.root)
+    found = config.load(layout.config, known, layout.root)
     assert found.secrets[seed.name].value == seed.value
     told = seed.known_to(upper)
     assert FILE in told
@@ -185,7 +188,7 @@ def test_what_cloud_init_remembers_tells_no_secret(cloud_init: CloudInit, tmp_pa
     assert "Traceback" not in log
     assert "WARNING" not in log
     assert seed.known_to(upper) == []
-    assert config.load(layout.config, {seed.name}, layout.root) == config.Config()
+    assert config.load(layout.config, known, layout.root) == config.Config()
 
 
 def _write(folder: Path, seed: Seed) -> None:

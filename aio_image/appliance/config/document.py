@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from .model import Chosen
 from .nodes import Problems, compose, entries, is_null, line_of, word_of, words_of
 
 if TYPE_CHECKING:
+    from ..ledger import Secret
     from .secrets import Opener
 
 
@@ -49,7 +50,7 @@ class Document:
 
 
 def read(
-    data: bytes, known: Collection[str], opener: Opener | None, problems: Problems
+    data: bytes, known: Mapping[str, Secret], opener: Opener | None, problems: Problems
 ) -> Document:
     """What ``data`` asks for, as far as it is right; the rest is in ``problems``."""
     found = Document()
@@ -79,7 +80,7 @@ def read(
     return found
 
 
-def _place_of(key: str, known: Collection[str]) -> str:
+def _place_of(key: str, known: Mapping[str, Secret]) -> str:
     if key in known:
         return "; it belongs under `secrets`"
     if key.startswith("bootstrap_host_"):

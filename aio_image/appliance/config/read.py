@@ -5,7 +5,7 @@ Light where there is no configuration, which is most boots: what reads one is im
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ..problems import ApplianceProblem
 from .model import Config
 
 if TYPE_CHECKING:
+    from ..ledger import Secret
     from .secrets import Opener
 
 
@@ -20,8 +21,8 @@ class ConfigProblem(ApplianceProblem):
     """The file is wrong. ``details`` holds every problem: ``line 3: key: what is wrong``."""
 
 
-def load(path: Path, known: Collection[str], root: Path = Path("/")) -> Config:
-    """Read ``path``; an absent file asks for nothing. ``known`` are the secrets' names.
+def load(path: Path, known: Mapping[str, Secret], root: Path = Path("/")) -> Config:
+    """Read ``path``; an absent file asks for nothing. ``known`` are the secrets there are, by name.
 
     Files that hold secrets are looked for below ``root``. Raises ConfigProblem.
     """
@@ -36,7 +37,7 @@ def load(path: Path, known: Collection[str], root: Path = Path("/")) -> Config:
 
 def parse(
     data: bytes,
-    known: Collection[str],
+    known: Mapping[str, Secret],
     name: str = "config.yaml",
     opener: Opener | None = None,
 ) -> Config:

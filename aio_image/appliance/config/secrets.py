@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
 
+from ..ledger import Secret
 from .model import Chosen
 from .nodes import Problems, entries, is_null, span_of, word_of
 from .words import wrong_with
@@ -19,9 +20,13 @@ Opener = Callable[[str], str]
 
 
 def read(
-    node: yaml.Node, text: str, known: Collection[str], opener: Opener | None, problems: Problems
+    node: yaml.Node,
+    text: str,
+    known: Mapping[str, Secret],
+    opener: Opener | None,
+    problems: Problems,
 ) -> dict[str, Chosen]:
-    """The chosen secrets. ``known`` are the names there are.
+    """The chosen secrets. ``known`` are those there are.
 
     The value is empty where a file is not looked into, without an ``opener``, and where it holds
     nothing but ``x``: an earlier boot took it over, and a power cut kept it from removing it.
@@ -35,7 +40,10 @@ def read(
             one = _from_file(value, key, text, opener, problems)
         else:
             one = _spelled(value, key, text, problems)
-        if one is not None:
+        refused = known[name].refuses(one.value) if one is not None and one.value else None
+        if refused:
+            problems.add(value, key, refused)
+        elif one is not None:
             found[name] = one
     return found
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aio_image.appliance.config import Config, ConfigProblem, parse
+from aio_image.appliance.config import Config, ConfigProblem
 from aio_image.boot.seed import network, ssh_keys, user_data
 from aio_image.boot.seed.files import Seed, dump
+from aio_image.boot.seed.known import Known
 from aio_image.errors import UsageError
 
 ADMIN = "keystone_auth_admin_password"
@@ -48,8 +49,8 @@ class Answer:
     own_network: bool
 
 
-def settle(request: Request, known: Collection[str]) -> Answer:
-    """Check all of ``request``; ``known`` are the names of the secrets there are.
+def settle(request: Request, known: Known) -> Answer:
+    """Check all of ``request``; ``known`` is what the image's appliance knows.
 
     Raises UsageError with every problem.
     """
@@ -131,9 +132,9 @@ def _exclusive(request: Request) -> None:
             )
 
 
-def _config(text: str, known: Collection[str], wrong: list[str], told: Any) -> Config:
+def _config(text: str, known: Known, wrong: list[str], told: Any) -> Config:
     try:
-        return parse(text.encode(), known)
+        return known.read(text.encode())
     except ConfigProblem as problem:
         wrong += [told(line) for line in problem.details]
         return Config()

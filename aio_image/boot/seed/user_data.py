@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import yaml
 
-from aio_image.appliance.config import Config, ConfigProblem, parse
+from aio_image.appliance.config import Config, ConfigProblem
 from aio_image.appliance.config.nodes import Problems, compose, line_of
 from aio_image.boot.seed import ssh_keys
 from aio_image.boot.seed.files import CONFIG_PATH
+from aio_image.boot.seed.known import Known
 
 _HEADER = "#cloud-config"
 _LARGEST = 1 << 20
@@ -27,7 +27,7 @@ class Told:
     ssh_keys: tuple[str, ...]
 
 
-def read(text: str, name: str, known: Collection[str]) -> tuple[Told, list[str]]:
+def read(text: str, name: str, known: Known) -> tuple[Told, list[str]]:
     """What ``text`` tells, and every problem of it, as ``name:line: what is wrong``."""
     first = text.partition("\n")[0].strip()
     if first != _HEADER:
@@ -54,9 +54,7 @@ def read(text: str, name: str, known: Collection[str]) -> tuple[Told, list[str]]
     return Told(config, tuple(keys)), wrong
 
 
-def _config(
-    file: dict[str, yaml.Node], where: str, known: Collection[str]
-) -> tuple[Config, list[str]]:
+def _config(file: dict[str, yaml.Node], where: str, known: Known) -> tuple[Config, list[str]]:
     wrong = []
     if _text(file.get("permissions")) not in ("0600", "0400", "600", "400", "0o600", "0o400"):
         wrong.append(f"{where}: may be read by others; add permissions: '0600'")
@@ -64,7 +62,7 @@ def _config(
         wrong.append(f"{where}: `defer` writes it after the appliance has read it; leave it out")
     try:
         data = _decoded(_text(file.get("content")), _text(file.get("encoding")).lower())
-        return parse(data, known), wrong
+        return known.read(data), wrong
     except ConfigProblem as problem:
         return Config(), [*wrong, *(f"{where}: {line}" for line in problem.details)]
     except ValueError as error:

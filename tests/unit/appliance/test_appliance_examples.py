@@ -14,10 +14,11 @@ import yaml
 from aio_image import appliance, deployers
 from aio_image.appliance import config
 from aio_image.boot.seed import network, user_data
+from aio_image.boot.seed.known import Known
 from aio_image.paths import resource
 
 EXAMPLES = sorted(path for path in (resource("cloud-init") / "examples").iterdir())
-KNOWN = {one.name for one in deployers.load("debian").secrets}
+KNOWN = Known.of("debian", [one.name for one in deployers.load("debian").services])
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -48,7 +49,7 @@ def test_what_is_commented_out_is_right_too(example: Path) -> None:
     head, content = text.split("      ", 1)[0], text[text.rindex("content: |\n") + 11 :]
     assert head
     taken = re.sub(r"^( {6}(?:  )*)# (?=[a-z_ ]+:|  |bootstrap_host_)", r"\1", content, flags=re.M)
-    found = config.parse(taken.encode(), KNOWN)
+    found = KNOWN.read(taken.encode())
     assert found != config.Config()
 
 

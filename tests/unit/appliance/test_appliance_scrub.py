@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 
 from aio_image.appliance import compressed, config, scrub
 from aio_image.appliance.layout import Layout
+from aio_image.appliance.ledger import Secret
 
 SECRET = "correct-horse-battery"
-KNOWN = {"keystone_auth_admin_password", "nova_service_password"}
+KNOWN = {
+    name: Secret(name, 40, (), (), ())
+    for name in ("keystone_auth_admin_password", "nova_service_password")
+}
 USER_DATA = f"#cloud-config\nwrite_files:\n- content: 'a: {SECRET}'\n".encode()
 
 

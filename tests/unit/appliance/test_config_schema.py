@@ -21,12 +21,14 @@ from hypothesis import strategies as st
 
 from aio_image.appliance.config import ConfigProblem, parse
 from aio_image.appliance.config.keys import SECTION, TABLE
+from aio_image.appliance.ledger import Secret
+from aio_image.boot.seed.known import Known
 from aio_image.boot.seed.schema import json_schema
 from aio_image.deployers import load as load_deployer
 
 DOCS = Path(__file__).parents[3] / "docs"
 NAME = "keystone_auth_admin_password"
-KNOWN = {NAME, "nova_service_password"}
+KNOWN = {name: Secret(name, 40, (), (), ()) for name in (NAME, "nova_service_password")}
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 # Values a key takes, and values it does not, for reasons a schema can know.
 VALUES: Mapping[str, tuple[list[Any], list[Any]]] = {
@@ -141,9 +143,10 @@ def test_every_key_has_values() -> None:
 
 @pytest.mark.parametrize("key", [key for key in TABLE if key.example], ids=lambda key: key.name)
 def test_the_examples_of_the_table_are_right(key: Any) -> None:
-    known = {one.name for one in load_deployer("debian").secrets}
     tree = nested({**_BESIDE.get(key.name, {}), key.name: yaml.safe_load(key.example)})
-    parse(yaml.safe_dump(tree).encode(), known)
+    Known.of("debian", [one.name for one in load_deployer("debian").services]).read(
+        yaml.safe_dump(tree).encode()
+    )
     SCHEMA.validate(tree)
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from aio_image.appliance import config
+from aio_image.appliance.ledger import Secret
 from aio_image.boot.seed import CONFIG_PATH, LABEL, Seed, read_seed, write_seed
 from aio_image.boot.seed.network import dhcp_of
 from aio_image.boot.seed.request import config_text
@@ -96,14 +97,16 @@ def test_nothing_asked_for_is_nothing_written() -> None:
     data = yaml.safe_load(files["user-data"])
     (file,) = data["write_files"]
     assert file["path"] == CONFIG_PATH
-    assert config.parse(file["content"].encode(), ()) == config.Config()
+    assert config.parse(file["content"].encode(), {}) == config.Config()
     assert "ssh_authorized_keys" not in data
 
 
 def test_the_appliance_reads_it() -> None:
     data = yaml.safe_load(FULL.files()["user-data"])
     name = "keystone_auth_admin_password"
-    found = config.parse(data["write_files"][0]["content"].encode(), {name})
+    found = config.parse(
+        data["write_files"][0]["content"].encode(), {name: Secret(name, 40, (), (), ())}
+    )
     assert found.public_address == "127.1.2.3"
     assert found.secrets[name].value == "0123456789abcdef"
 

@@ -136,6 +136,12 @@ WRONG = {
     "--password-file: may hold letters": ["--password-file=odd"],
     "--config and --fqdn exclude each other": ["--config=mine.yaml", "--fqdn=a.example.org"],
     "--user-data and --ssh-key exclude": ["--user-data=user-data", "--ssh-key=id.pub"],
+    "line 2: user_variables.nova_nova_conf_override: not known here; did you mean": [
+        "--config=variables.yaml"
+    ],
+    "line 1: secrets.barbican_simple_crypto_key: must match": ["--config=pattern.yaml"],
+    "--image absent.qcow2: there is no such file": ["--image=absent.qcow2"],
+    "image.manifest.json: is not the manifest of an image": ["--image=image.qcow2"],
     "wrong.yaml: line 2: fqdn": ["--config=wrong.yaml"],
     "--config absent.yaml: cannot be read": ["--config=absent.yaml"],
     "script:1: must begin with the line #cloud-config": ["--user-data=script"],
@@ -153,6 +159,10 @@ def test_bad_input_writes_nothing(says: str, capsys: pytest.CaptureFixture[str])
     Path("private").write_text("-----BEGIN {} PRIVATE KEY-----\nhunter2\n".format("OPENSSH"))
     Path("odd").write_text("hunter2 with blanks\n")
     Path("wrong.yaml").write_text("force: no\nfqdn: -x-\n")
+    Path("variables.yaml").write_text("user_variables:\n  nova_nova_conf_override: {}\n")
+    Path("pattern.yaml").write_text("secrets: {barbican_simple_crypto_key: hunter2hunter2}\n")
+    Path("image.qcow2").write_text("any")
+    Path("image.manifest.json").write_text("{}")
     Path("script").write_text("#!/bin/sh\n")
     Path("wrong-data").write_text(
         "#cloud-config\nwrite_files:\n  - path: /etc/aio/config.yaml\n    content: 'fqdn: -x-'\n"
