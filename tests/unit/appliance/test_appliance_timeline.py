@@ -80,7 +80,7 @@ def test_the_chart() -> None:
 def test_stages_of_personalise_are_told(image: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     personalise.run(image, Reporter(image, []))
     told = stages.told(image)
-    assert [one.name for one in told][:2] == ["address", "secrets"]
+    assert [one.name for one in told][:2] == ["network", "address"]
     assert all(one.kind == "stage" and 0 < (one.start or 0) <= one.uptime for one in told)
     status = Status("services")
     status.timeline = [*told, CameUp("a.service", "unit", told[-1].uptime + 2, told[-1].uptime)]
