@@ -26,13 +26,14 @@ COMMANDS = {
     "report": "a bundle of logs and states to hand on, without secrets",
     "rebuild": "make the cloud anew; passwords, addresses and configuration stay",
     "reset": "back to the state before first boot",
+    "storage": "which disk the cloud's data is on, and what is free where",
 }
 INTERNAL = {
     "personalise": "first boot, and what changed since (run by aio-personalise.service)",
     "ssh-keys": "host keys for sshd (run by aio-ssh-keys.service)",
     "ready": "watch a boot (run by aio-ready.service)",
     "restore": "carry out a reset or rebuild (run by aio-reset.service)",
-    "storage-attach": "cinder's disk (run by aio-cinder-volumes.service)",
+    "storage-attach": "data disk, loop files, LVM (run by aio-storage.service)",
     "storage-detach": "the same at shutdown",
 }
 

@@ -45,6 +45,7 @@ class Watch:
         self.look = look or units.Observer().look
         self.explain, self.silent = explain, silent
         self.up: set[str] = set()
+        self.tries: dict[str, int] = {}
         status.total = len(wanted.units) + len(wanted.probes)
 
     def probe_up(self, probe: Probe) -> None:
@@ -60,9 +61,12 @@ class Watch:
             if unit is None:
                 continue
             if unit.failed:
-                # A unit that failed is asked once what it said; it stays failed until restarted.
+                # A unit that failed is asked once what it said, and once more for each new try.
                 known = [one for one in self.status.failures if one.unit == name]
-                failures.append(known[0] if known else Failure(name, self._why(unit)))
+                if not known or self.tries.get(name) != unit.tries:
+                    known = [Failure(name, self._why(unit))]
+                    self.tries[name] = unit.tries
+                failures.append(known[0])
             if name == OWN_UNIT:
                 continue  # nothing waits for it here: it is over, or has failed
             if unit.active:

@@ -114,7 +114,7 @@ def carry_out(layout: Layout, told: Callable[[str, int, int], None]) -> str | No
     _write(layout, replace(order, begun=True))
     _release_machine_id(layout)
     told("removing the cloud's data", 1, 4)
-    if warning := cloud_data.remove(layout, index.data, order.disk):
+    if warning := cloud_data.remove(layout, index.data):
         told(warning, 1, 4)
     if order.what == RESET:
         told("overwriting secrets", 2, 4)

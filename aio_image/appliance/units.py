@@ -12,14 +12,18 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result"
+_PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,Type,NRestarts"
 _PROPERTIES += ",InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic"
 
 
 @dataclass(frozen=True)
 class Unit:
     """``began`` is the uptime in seconds at which it was started, ``since`` at which it became
-    active; 0 when it is not."""
+    active; 0 when it is not.
+
+    ``failed``: also a oneshot that has failed and is tried again, until a try succeeds; ``tries``
+    counts those.
+    """
 
     name: str
     loaded: bool
@@ -28,6 +32,7 @@ class Unit:
     state: str
     since: float
     began: float = 0.0
+    tries: int = 0
 
 
 class Observer:
@@ -84,6 +89,9 @@ def parse(wanted: list[str], text: str) -> dict[str, Unit]:
         active = said.get("ActiveState", "")
         loaded = said.get("LoadState", "") == "loaded"
         state = f"{active} ({said.get('SubState', '')})" if loaded else said.get("LoadState", "")
+        tries = int(said.get("NRestarts") or 0)
+        again = said.get("SubState", "").startswith("auto-restart") or tries > 0
+        retried = said.get("Type") == "oneshot" and active == "activating" and again
         began, since = (
             int(said.get(f"{what}TimestampMonotonic") or 0) / 1e6
             for what in ("InactiveExit", "ActiveEnter")
@@ -92,10 +100,11 @@ def parse(wanted: list[str], text: str) -> dict[str, Unit]:
             name=name,
             loaded=loaded,
             active=active == "active",
-            failed=active == "failed" or not loaded,
+            failed=active == "failed" or not loaded or retried,
             state=state,
             since=round(since, 1) if active == "active" else 0.0,
             began=round(began, 1) if active == "active" else 0.0,
+            tries=tries,
         )
     return found
 

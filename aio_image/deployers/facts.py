@@ -45,6 +45,28 @@ class Heartbeats:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A loop file or folder for big data; fields as README.md says. None where there is none."""
+
+    name: str
+    size: str | None = None
+    device: str | None = None
+    group: str | None = None
+    mount: str | None = None
+    filesystem: str = "xfs"
+    share: int = 0
+    folder: bool = False
+
+
+@dataclass(frozen=True)
+class Storage:
+    """``users``: units that may not run before ``places`` are there."""
+
+    users: tuple[str, ...]
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
 class Service:
     """One row of ``services.yaml``; ``units`` in start order, ``kind`` as README.md says.
 
@@ -61,6 +83,7 @@ class Service:
     heartbeats: Heartbeats | None
     optional: bool
     memory: int
+    storage: Storage | None
 
 
 @dataclass(frozen=True)
@@ -280,11 +303,18 @@ def _service(name: str, row: Mapping[str, Any], optional: bool) -> Service:
         heartbeats=_heartbeats(row.get("heartbeats")),
         optional=optional,
         memory=int(row.get("memory", 0)),
+        storage=_storage(row.get("storage")),
     )
 
 
 def _heartbeats(row: Mapping[str, Any] | None) -> Heartbeats | None:
     return Heartbeats(row["database"], tuple(row["binaries"])) if row else None
+
+
+def _storage(row: Mapping[str, Any] | None) -> Storage | None:
+    if not row:
+        return None
+    return Storage(tuple(row["users"]), tuple(Place(**place) for place in row["places"]))
 
 
 def _probe(row: Mapping[str, Any]) -> Probe:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from .. import storage
 from ..layout import Layout
+from ..storage import service
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
     """It has none."""
 
 
-def run(_: argparse.Namespace, _layout: Layout) -> int:
-    storage.detach()
+def run(_: argparse.Namespace, layout: Layout) -> int:
+    left = service.detach(layout)
+    if left:
+        print(f"still in use: {', '.join(left)}", flush=True)
     return 0

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aio_image.appliance import addresses, database, scrub, storage, user_secrets
+from aio_image.appliance import addresses, database, scrub, user_secrets
 from aio_image.appliance.addresses import Machine, NoAddress
 from aio_image.appliance.config import Chosen, Config, Network
 from aio_image.appliance.layout import Layout
@@ -198,23 +198,9 @@ def test_owner_s_own_secrets_are_kept_and_what_cannot_be_one_is_refused(tmp_path
     assert "with blanks" not in str(caught.value.details)
 
 
-@pytest.mark.parametrize(("free", "size"), [(0, 2), (3, 2), (9, 4), (41, 20)])
-def test_cinder_gets_half_of_the_free_disk(free: int, size: int) -> None:
-    gib = 1024**3
-    assert storage.backing_size(free * gib) == size * gib
-
-
-def test_a_physical_volume_is_known_by_its_label(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.write_bytes(bytes(4096))
-    assert not storage.has_physical_volume(disk)
-    disk.write_bytes(bytes(512) + b"LABELONE" + bytes(4096))
-    assert storage.has_physical_volume(disk)
-
-
 def test_the_appliance_needs_nothing_but_python_and_yaml() -> None:
     """In the image there is no ``aio_image``: the package has to work under its other name."""
-    folder = Path(storage.__file__).parent
+    folder = Path(scrub.__file__).parent
     program = (
         "import importlib.util, sys, pathlib\n"
         "folder = pathlib.Path(sys.argv[1])\n"

@@ -21,7 +21,7 @@ from aio_image.appliance.probing import Answer, Prober
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.appliance.ready import OWN_UNIT, Watch
 from aio_image.appliance.services import Probe, Services
-from aio_image.appliance.status import Status
+from aio_image.appliance.status import Failure, Status
 from aio_image.appliance.units import Unit
 from tests.waiting import PATIENCE
 
@@ -72,6 +72,45 @@ def test_what_systemctl_shows_is_understood() -> None:
     assert (retrying.active, retrying.failed, retrying.since) == (False, False, 0.0)
     assert found["no-such.service"].failed
     assert found["no-such.service"].state == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("state", "tries", "failed"),
+    [("auto-restart", 0, True), ("auto-restart-queued", 0, True), ("start", 2, True),
+     ("start", 0, False)],
+)  # fmt: skip
+def test_a_step_that_is_tried_again_has_failed(state: str, tries: int, failed: bool) -> None:
+    """Until a try succeeds: a service that restarts is not told so, a missing disk is."""
+    shown = (
+        "Type=oneshot\nId=aio-storage.service\nNames=aio-storage.service\nLoadState=loaded\n"
+        f"ActiveState=activating\nSubState={state}\nNRestarts={tries}\n"
+    )
+    (found,) = units.parse(["aio-storage.service"], shown).values()
+    assert (found.failed, found.tries, found.active) == (failed, tries, False)
+    later = shown.replace("activating", "active").replace(state, "exited")
+    (found,) = units.parse(["aio-storage.service"], later).values()
+    assert not found.failed
+
+
+def test_each_new_try_is_asked_what_it_said() -> None:
+    said = ["no disk", "not blank"]
+    status = Status("services")
+    tries = 0
+    watch = Watch(
+        Services(("a.service",), (), {}),
+        status,
+        look=lambda names: {
+            name: Unit(name, True, name == OWN_UNIT, name != OWN_UNIT, "", 0.0, tries)
+            for name in names
+        },
+        explain=lambda _: said.pop(0),
+    )
+    watch.units_seen()
+    watch.units_seen()
+    assert status.failures == [Failure("a.service", "no disk")]
+    tries = 1
+    watch.units_seen()
+    assert status.failures == [Failure("a.service", "not blank")]
 
 
 @pytest.fixture
