@@ -100,7 +100,7 @@ def test_each_new_try_is_asked_what_it_said() -> None:
         Services(("a.service",), (), {}),
         status,
         look=lambda names: {
-            name: Unit(name, True, name == OWN_UNIT, name != OWN_UNIT, "", 0.0, tries)
+            name: Unit(name, True, name == OWN_UNIT, name != OWN_UNIT, "", 0.0, 0.0, tries)
             for name in names
         },
         explain=lambda _: said.pop(0),
