@@ -6,13 +6,16 @@ whose file is broken goes on with it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import asdict
 from typing import Any
 
+from . import config, ledger
 from .config import Config, DataDisk, Network, Proxy, Storage
 from .layout import Layout
 from .machine import Record
+from .problems import ApplianceProblem
 
 
 def fingerprint(layout: Layout) -> str:
@@ -55,6 +58,18 @@ def recall(kept: dict[str, Any]) -> Config:
 def load(layout: Layout) -> Config:
     """The configuration in force, for who comes after personalise. Its secrets are not in it."""
     return recall(_record(layout).config)
+
+
+def latest(layout: Layout) -> Config:
+    """As ``load``, but what ``config.yaml`` says now where it has changed since, and is right.
+
+    For who is tried again while its owner corrects the file.
+    """
+    kept = _record(layout).config
+    if fingerprint(layout) not in ("", kept.get("fingerprint")):
+        with contextlib.suppress(ApplianceProblem):
+            return config.load(layout.config, ledger.load(layout.ledger).secrets)
+    return recall(kept)
 
 
 def values(layout: Layout) -> dict[str, str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
+from .. import notices, troubles
 from ..layout import Layout
-from ..problems import ApplianceProblem
 from ..storage import service
 
 
@@ -18,12 +17,8 @@ def run(_: argparse.Namespace, layout: Layout) -> int:
     try:
         warnings = service.attach(layout)
     except OSError as error:
-        # A write that fails does not say of which file.
-        where = error.filename or f"{layout.storage.parent} or {layout.openstack}"
-        raise ApplianceProblem(
-            f"{where}: {os.strerror(error.errno or 0)}",
-            hint="make room or mend the disk; it is tried again",
-        ) from error
+        raise troubles.as_problem(error, layout) from error
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
+    notices.put(layout, "storage", warnings)
     return 0

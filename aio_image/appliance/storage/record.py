@@ -74,7 +74,11 @@ class Record:
             "disk": asdict(self.disk) if self.disk else None,
             "places": {name: asdict(kept) for name, kept in self.places.items()},
         }
-        write_atomic(self.path, json.dumps(content, indent=1) + "\n")
+        try:
+            write_atomic(self.path, json.dumps(content, indent=1) + "\n")
+        except OSError as error:  # a write that fails does not say of which file
+            error.filename = error.filename or str(self.path)
+            raise
 
     @property
     def settled(self) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import config, ledger
-from ..config import Config
+from .. import settled
 from ..files import make_folder
 from ..layout import Layout
 from ..problems import ApplianceProblem
@@ -24,7 +23,7 @@ def attach(layout: Layout) -> list[str]:
     known = table.load(layout.services)
     record = Record.load(layout.storage)
     warnings: list[str] = []
-    wanted = _wanted(layout, record, warnings)
+    wanted = settled.latest(layout)
     sizes = {"cinder": wanted.storage.cinder, "nova": wanted.storage.nova}
     sizes["swift"] = wanted.storage.swift
     for word, size in sizes.items():
@@ -65,15 +64,6 @@ def _let_go(work: Work, place: Place) -> bool:
     if gone and place.device is not None:
         loops.detach(Path(place.device), work.file(place))
     return gone
-
-
-def _wanted(layout: Layout, record: Record, warnings: list[str]) -> Config:
-    """The configuration; once all is settled, a broken one asks for nothing new."""
-    try:
-        return config.load(layout.config, ledger.load(layout.ledger).secrets)
-    except ApplianceProblem as problem:
-        _refuse(problem.message, problem.hint, record, warnings)
-        return Config()
 
 
 def _refuse(message: str, hint: str, record: Record, warnings: list[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.storage import loops, mounts, service
-from tests.unit.appliance.small_image import make_image
+from tests.unit.appliance.small_image import BAKE_ID, make_image
 
 GIB = 1024**3
 # Numbers that nobody else counts up to.
@@ -74,6 +74,7 @@ class Machine:
             for name, rows in places.items()
         ]
         layout.services.write_text(json.dumps({"format": 1, "services": rows}))
+        layout.personalised.write_text(f"{BAKE_ID}\n")
         for folder, name in ((INSTANCES, "compute_nodes"), (IMAGES, "tiny")):
             layout.at(folder).mkdir(parents=True)
             layout.at(folder).joinpath(name).write_text("from the image")
