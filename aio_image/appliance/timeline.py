@@ -75,7 +75,7 @@ def parse_units(text: str) -> list[Span]:
 
 
 def together(status: Iterable[Span], systemd: Iterable[Span], least: float) -> list[Span]:
-    """Both, each unit once, by their beginning; what took less than ``least`` seconds left out.
+    """Both, each unit once, by their beginning; units that took less than ``least`` left out.
 
     Units that started after the cloud was up (an instance's, a timer's) are no part of the boot.
     """
@@ -85,7 +85,8 @@ def together(status: Iterable[Span], systemd: Iterable[Span], least: float) -> l
     kept = [
         one
         for one in told.values()
-        if one.begins <= until and (one.start is None or one.end - one.start >= least)
+        if one.begins <= until
+        and (one.kind != "unit" or one.start is None or one.end - one.start >= least)
     ]
     return sorted(kept, key=lambda one: (one.begins, one.end))
 
