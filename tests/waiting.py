@@ -9,11 +9,13 @@ from collections.abc import Callable
 PATIENCE = 300.0
 
 
-def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
-    """Whether ``condition`` came true in time; it is asked at least once."""
+def wait_for(
+    condition: Callable[[], object], seconds: float = PATIENCE, pause: float = 0.05
+) -> bool:
+    """Whether ``condition`` came true in time; it is asked at least once, then every ``pause``."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from aio_image.bake.nspawn import Container
 from tests.host.appliance.database import database, sql, systemctl
 from tests.host.bake.conftest import private
+from tests.waiting import wait_for
 
 __all__ = ["private"]
 
@@ -59,6 +60,18 @@ def logs_and_owners(container: Container, root: Path) -> None:
     assert (root / "var/lib/mysql/aria_log_control.broken").exists()
 
 
+def written_since(data: Path, before: Mapping[str, bytes]) -> list[tuple[Path, int]]:
+    """Whole pages of undo records (type FIL_PAGE_UNDO_LOG) of the transaction, and where."""
+    found = []
+    for path in data.glob("undo*"):
+        content, old = path.read_bytes(), before[path.name]
+        for at in range(0, len(content), PAGE):
+            page = content[at : at + PAGE]
+            if page[24:26] == b"\0\2" and page != old[at : at + PAGE] and b"x" * 1000 in page:
+                found.append((path, at))
+    return found
+
+
 def undo(container: Container, root: Path) -> None:
     """A power cut inside a long transaction, of which pages of the undo log are lost."""
     sql(container, "CREATE TABLE cloud.long_one (n INT PRIMARY KEY, t VARCHAR(4000));")
@@ -71,22 +84,15 @@ def undo(container: Container, root: Path) -> None:
         "UPDATE cloud.long_one SET t = REPEAT('y', 3000); SELECT SLEEP(600)\" &"
     )
     container.run(["systemd-run", "--quiet", "sh", "-c", script + " wait"], timeout=60)
-    time.sleep(30)
+    assert wait_for(lambda: len(written_since(data, before)) > 5, pause=2)
     systemctl(container, "kill", "--signal=KILL", "mariadb")
     systemctl(container, "stop", "mariadb")
-    lost = 0
-    for path in data.glob("undo*"):
-        content = bytearray(path.read_bytes())
-        old = before[path.name]
-        for at in range(0, len(content), PAGE):
-            page = content[at : at + PAGE]
-            # Whole pages of undo records that the transaction wrote: type FIL_PAGE_UNDO_LOG.
-            if page[24:26] == b"\0\2" and page != old[at : at + PAGE] and b"x" * 1000 in page:
-                content[at + 200 : at + 12000] = b"\xff" * 11800
-                lost += 1
-        path.write_bytes(content)
-    print(f"{lost} pages of undo log are garbage")
-    assert lost > 5
+    lost = written_since(data, before)
+    for path, at in lost:
+        with path.open("r+b") as file:
+            file.seek(at + 200)
+            file.write(b"\xff" * 11800)
+    print(f"{len(lost)} pages of undo log are garbage")
     systemctl(container, "start", "mariadb", check=False)
     time.sleep(5)
     shown = container.run(["systemctl", "is-active", "mariadb"], check=False)

@@ -25,6 +25,7 @@ from aio_image.host.process import run
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
 from aio_image.profile.load import load_profile
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.host
 RULES = gate.Rules.of("debian")
@@ -181,10 +182,7 @@ def _first_boot(appliance: Appliance) -> None:
     assert "first: aio enable heat" in appliance.aio("enable", "barbican", status=1)
     # What a boot does: its condition is met now.
     appliance.container.run(["systemctl", "start", "aio-enable.service"])
-    until = time.monotonic() + 120
-    while (appliance.root / "var/lib/aio/changing.json").exists():
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    assert wait_for(lambda: not (appliance.root / "var/lib/aio/changing.json").exists())
     appliance.aio("enable", "barbican")
     appliance.serves_both()
     assert not appliance.container.failed_units()
