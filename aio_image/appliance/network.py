@@ -29,7 +29,9 @@ def render(config: Config, machine: Machine | None = None) -> str:
     lines += ["[Network]", f"DHCP={'no' if asked.address else 'yes'}"]
     if asked.address:
         lines.append(f"Address={asked.address}")
-    if asked.gateway and asked.default_route:
+    # An address that is a network of its own has its router outside.
+    outside = asked.gateway and asked.address and asked.address.endswith(("/32", "/128"))
+    if asked.gateway and asked.default_route and not outside:
         lines.append(f"Gateway={asked.gateway}")
     lines += [f"DNS={server}" for server in asked.nameservers]
     if asked.search:
@@ -43,6 +45,8 @@ def render(config: Config, machine: Machine | None = None) -> str:
         lines += ["", "[DHCPv4]", *taken, "", "[IPv6AcceptRA]", *taken]
         if asked.nameservers:
             lines += ["", "[DHCPv6]", "UseDNS=no"]
+    if outside:
+        lines += ["", "[Route]", f"Gateway={asked.gateway}", "GatewayOnLink=yes"]
     return "\n".join([*lines, ""])
 
 

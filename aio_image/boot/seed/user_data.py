@@ -82,7 +82,10 @@ def _decoded(content: str, encoding: str) -> bytes:
         if "b" in kinds[encoding]:
             data = base64.b64decode(data)
         if "g" in kinds[encoding]:
-            data = zlib.decompressobj(31).decompress(data, _LARGEST)
+            reader = zlib.decompressobj(31)
+            data = reader.decompress(data, _LARGEST)
+            if not reader.eof:
+                raise ValueError("content is cut off, or larger than 1 MiB")
     except (binascii.Error, zlib.error):
         raise ValueError(f"content is not {encoding}") from None
     return data

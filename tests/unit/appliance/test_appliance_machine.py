@@ -143,6 +143,10 @@ def test_no_default_route() -> None:
     assert "[DHCPv4]\nUseGateway=no\n\n[IPv6AcceptRA]\nUseGateway=no" in text
     static = Network("192.0.2.2/24", "192.0.2.1", default_route=False)
     assert "Gateway=192" not in network.render(Config(public_interface="ens4", network=static))
+    outside = Network("198.51.100.7/32", "192.0.2.1", nameservers=("192.0.2.53",))
+    text = network.render(Config(public_interface="ens4", network=outside))
+    assert text.endswith("\n[Route]\nGateway=192.0.2.1\nGatewayOnLink=yes\n")
+    assert text.count("Gateway=") == 1
 
 
 def test_which_interface_is_asked_only_where_there_are_several(tmp_path: Path) -> None:
