@@ -71,7 +71,7 @@ def gate(ctx: StepContext) -> None:
     console = ctx.log.with_suffix(".console.log")
     # The copy is where a failed step's tree is looked for, so that one can look inside.
     with trees.writable(results, ctx.output, ctx.work, durable=False) as root:
-        _leave_out(root, rules)
+        leave_out(root, rules)
         _seed(root, rules)
         began = time.monotonic()
         power_on = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -118,7 +118,7 @@ def gate(ctx: StepContext) -> None:
     (ctx.output / "gate.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def _leave_out(root: Path, rules: Rules) -> None:
+def leave_out(root: Path, rules: Rules) -> None:
     """Take what a container cannot have out of what the copy waits for."""
     path = root / _SERVICES
     try:

@@ -56,11 +56,11 @@ def scan_layers(
 def _entry(path: Path, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
-        yield from _found(os.fsencode(path.readlink()), shown, also)
+        yield from found_in(os.fsencode(path.readlink()), shown, also)
     elif stat.S_ISREG(mode):
         yield from scan_file(path, shown, also)
     for value in _attributes(path):
-        yield from _found(value, shown, also)
+        yield from found_in(value, shown, also)
 
 
 def scan_file(
@@ -77,12 +77,15 @@ def scan_file(
         packed = stream.read(3) == _GZIP
         with mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) as content:
             content.madvise(mmap.MADV_SEQUENTIAL)
-            yield from _found(content, shown, also)
+            yield from found_in(content, shown, also)
             if packed:
                 yield from _unpacked(content, shown, also)
 
 
-def _found(content: bytes | mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
+def found_in(
+    content: bytes | mmap.mmap, shown: str, also: Iterable[bytes] = ()
+) -> Iterator[Finding]:
+    """Every canary, and everything of ``also``, in ``content``; findings name it ``shown``."""
     # find() is many times faster than a regular expression over what mostly does not match.
     at = content.find(_PREFIX)
     while at >= 0:
@@ -110,11 +113,11 @@ def _unpacked(content: mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator
             break
         # What begins near the end may go on in the next block: it is looked at together with that.
         sure = max(len(block) - longest, 0)
-        for finding in _found(block, shown, also):
+        for finding in found_in(block, shown, also):
             if finding.offset < sure:
                 yield Finding(shown, base + finding.offset, finding.text)
         block, base = block[sure:], base + sure
-    for finding in _found(block, shown, also):
+    for finding in found_in(block, shown, also):
         yield Finding(shown, base + finding.offset, finding.text)
 
 

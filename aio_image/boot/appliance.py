@@ -34,7 +34,8 @@ class Machine:
     network instead of forwarded ports. ``disk`` is a QCOW2 to keep between boots; without it
     the disk is gone afterwards. ``healthy`` and ``check`` are time limits in seconds where KVM
     works (a profile's test.limits); ``time_limit`` is one to healthy for this very boot.
-    ``restarts`` lets the guest reboot; where it may not, a reboot ends it.
+    ``restarts`` lets the guest reboot; where it may not, a reboot ends it. ``data``, ``clock`` and
+    ``unplugged`` are as in DomainSpec.
     """
 
     image: Path
@@ -52,6 +53,9 @@ class Machine:
     ssh_keys: tuple[str, ...] = ()
     time_limit: float | None = None
     restarts: bool = False
+    data: Path | None = None
+    clock: int | None = None
+    unplugged: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,9 @@ def booted(
             forwards=forwards,
             network=machine.network,
             restarts=machine.restarts,
+            data=machine.data,
+            clock=machine.clock,
+            unplugged=machine.unplugged,
         )
         _make_files(machine, kind, identity, spec, made)
         domain = hypervisor.start(connection, domain_xml(spec), ends_with_us=not keep)

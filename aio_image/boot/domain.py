@@ -27,6 +27,8 @@ class DomainSpec:
     ``disk`` is an overlay of ``backing``, a file and its format, or stands alone where that is
     None. ``accelerator`` is kvm or tcg. ``nvram`` is where UEFI variables go (unused with bios).
     ``restarts`` says whether the guest may reboot; where not, a reboot ends the domain.
+    ``data`` is a second disk, raw. ``clock`` is what the guest's clock says at power-on, in seconds
+    since 1970; None: the host's. ``unplugged``: the guest's network card leads nowhere.
     """
 
     name: str
@@ -43,6 +45,9 @@ class DomainSpec:
     forwards: Forwards | None = None
     network: str | None = None
     restarts: bool = False
+    data: Path | None = None
+    clock: int | None = None
+    unplugged: bool = False
     uuid: str = field(default_factory=lambda: str(uuids.uuid4()))
 
 
@@ -125,7 +130,10 @@ def _one_socket(cpu: ET.Element, spec: DomainSpec) -> None:
 
 
 def _lifecycle(root: ET.Element, spec: DomainSpec) -> None:
-    ET.SubElement(root, "clock", offset="utc")
+    if spec.clock is None:
+        ET.SubElement(root, "clock", offset="utc")
+    else:
+        ET.SubElement(root, "clock", offset="absolute", start=str(spec.clock))
     _text(root, "on_poweroff", "destroy")
     _text(root, "on_reboot", "restart" if spec.restarts else "destroy")
     _text(root, "on_crash", "destroy")
@@ -147,6 +155,11 @@ def _disks(devices: ET.Element, spec: DomainSpec) -> None:
         ET.SubElement(source, "seclabel", model="dac", relabel="no")
         ET.SubElement(chain, "backingStore")
     ET.SubElement(disk, "target", dev="vda", bus="virtio")
+    if spec.data is not None:
+        data = ET.SubElement(devices, "disk", type="file", device="disk")
+        ET.SubElement(data, "driver", name="qemu", type="raw", cache=cache, discard="unmap")
+        ET.SubElement(data, "source", file=str(spec.data))
+        ET.SubElement(data, "target", dev="vdb", bus="virtio")
     seed = ET.SubElement(devices, "disk", type="file", device="cdrom")
     ET.SubElement(seed, "driver", name="qemu", type="raw")
     ET.SubElement(seed, "source", file=str(spec.seed))
@@ -183,7 +196,8 @@ def _user_network(spec: DomainSpec, forwards: Forwards) -> tuple[str, ...]:
     )
     return (
         "-netdev",
-        f"user,id=aio{rules}",
+        # A hub without anything else on it: nobody answers, and no DHCP gives an address.
+        "hubport,id=aio,hubid=0" if spec.unplugged else f"user,id=aio{rules}",
         "-device",
         # No boot ROM: nothing is ever booted from the network.
         f"virtio-net-pci,netdev=aio,mac={spec.mac},bus=pcie.0,addr={_USER_NETWORK_SLOT},romfile=",

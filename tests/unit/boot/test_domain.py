@@ -43,6 +43,9 @@ SPECS = {
         BASE, accelerator="kvm", firmware="secure", forwards=None, network="default"
     ),
     "tcg-restarts": replace(BASE, restarts=True, backing=None),
+    "tcg-trouble": replace(
+        BASE, data=Path("/home/run/data.raw"), clock=1546300800, unplugged=True
+    ),
 }
 
 
@@ -67,7 +70,7 @@ def test_libvirt_takes_it(name: str, tmp_path: Path) -> None:
         again = domain.XMLDesc()
         assert "<name>aio-123456</name>" in again
         assert "/home/run/disk.qcow2" in again
-        assert again.count("<disk ") == 2
+        assert again.count("<disk ") == (3 if SPECS[name].data else 2)
     finally:
         connection.close()
     if shutil.which("virt-xml-validate") and shutil.which("xmllint"):
