@@ -40,7 +40,10 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Who:
-    """What the seed says. ``config`` is /etc/aio/config.yaml; None leaves it as it is."""
+    """What the seed says. No ``address``: by DHCP, which nobody here answers.
+
+    ``config`` is /etc/aio/config.yaml; None leaves it as it is.
+    """
 
     address: str = ADDRESS
     instance_id: str = "aio-native"
@@ -56,11 +59,13 @@ def prepare(root: Path, who: Who, deployer: str = "debian") -> None:
 
 def seed(root: Path, who: Who) -> None:
     """The NoCloud seed that a seed's ISO is to an appliance in a machine."""
-    interface = {
-        "dhcp4": False,
-        "addresses": [f"{who.address}/{PREFIX}"],
-        "routes": [{"to": "0.0.0.0/0", "via": PEER}],
-    }
+    interface: dict[str, Any] = {"dhcp4": True}
+    if who.address:
+        interface = {
+            "dhcp4": False,
+            "addresses": [f"{who.address}/{PREFIX}"],
+            "routes": [{"to": "0.0.0.0/0", "via": PEER}],
+        }
     user: dict[str, Any] = {}
     if who.config is not None:
         user["write_files"] = [

@@ -43,9 +43,7 @@ SPECS = {
         BASE, accelerator="kvm", firmware="secure", forwards=None, network="default"
     ),
     "tcg-restarts": replace(BASE, restarts=True, backing=None),
-    "tcg-trouble": replace(
-        BASE, data=Path("/home/run/data.raw"), clock=1546300800, unplugged=True
-    ),
+    "tcg-trouble": replace(BASE, data=Path("/home/run/data.raw"), clock=1546300800, unplugged=True),
 }
 
 
