@@ -207,9 +207,9 @@ def cut(
                 while not due(boot):
                     assert boot.seconds < _LIMIT, f"the moment did not come: {boot.status()}"
                     time.sleep(_POLL)
-                at = boot.seconds
+                at, said = boot.seconds, boot.status()
                 cut_power(root)
-                moment.append((at, boot.status()))
+                moment.append((at, said))
             except BaseException as error:
                 failed.append(error)
 

@@ -1,0 +1,50 @@
+"""Who comes from outside finds the ports that are meant for him, and no other: all 65535 tried."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from aio_image import deployers
+from tests.boot.native.boot import ADDRESS, Boot, powered
+from tests.boot.native.disk import RootDisk
+from tests.boot.native.private import in_private
+from tests.boot.table import Table
+
+pytestmark = pytest.mark.boot
+_SCAN = Path(__file__).with_name("scan_ports.py")
+
+
+def test_every_port(base: RootDisk, scratch: Path, results: Path) -> None:
+    """Of a working cloud exactly the ports of the table; earlier, none beside."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    table = Table(results, "ports", ("when", "open", "meant"))
+
+    def body() -> None:
+        disk = base.copy(scratch / "disk.raw")
+        with powered(disk, scratch) as boot:
+            while boot.status().get("stage") != "services":
+                assert boot.seconds < 300
+            early = _open(boot)
+            boot.until_healthy()
+            late = _open(boot)
+            content = (boot.root / "usr/share/aio/services.json").read_text(encoding="utf-8")
+        about = json.loads(content)
+        names = {service["name"] for service in about["services"]}
+        ports = deployers.load(about["deployer"]).ports_of(names)
+        meant = {port.port for port in ports if port.protocol == "tcp"}
+        table.add(when="starting", open=sorted(early), meant=sorted(meant))
+        table.add(when="healthy", open=sorted(late), meant=sorted(meant))
+        assert early <= meant
+        assert late == meant
+
+    in_private(body)
+    shutil.rmtree(scratch)
+
+
+def _open(boot: Boot) -> set[int]:
+    return set(json.loads(boot.outside(sys.executable, "-I", str(_SCAN), ADDRESS)))
