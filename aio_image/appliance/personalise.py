@@ -133,6 +133,7 @@ class Personalise:
             Stage("secrets", "drawing new secrets", self._secrets),
             Stage("configuration", "placing secrets in the services' files", self._configuration),
             Stage("keys", "making keystone's keys", self._keys),
+            Stage("identities", "drawing what services would draw", self._identities),
             Stage("authority", "making a CA", self._authority),
             Stage("certificate", "making a certificate", self._certificate, self._of_names),
             Stage("database", "preparing what the database is told", self._database,
@@ -200,6 +201,11 @@ class Personalise:
 
     def _keys(self) -> None:
         keystone_keys.renew(self.layout)
+
+    def _identities(self) -> None:
+        from . import identities  # noqa: PLC0415 - a first boot's alone
+
+        identities.settle(self.layout)
 
     def _authority(self) -> None:
         # A rebuilt cloud keeps the CA that clients trust. The certificate of one is written last.

@@ -2,6 +2,7 @@
 
 AIO_IMAGE_TEST_IMAGE    the image (build/debian-aio.qcow2)
 AIO_IMAGE_TEST_SCRATCH  folder for disks, some gigabytes, in memory if you like (pytest's own)
+AIO_IMAGE_TEST_BASE     the image unpacked already, a raw disk that is only read (unpacked anew)
 AIO_IMAGE_TEST_RESULTS  folder for the tables (build/results)
 AIO_IMAGE_TEST_CUTS     power cuts at random moments (20)
 AIO_IMAGE_TEST_SEED     of the random moments, to repeat them (drawn anew, and written in the table)
@@ -59,6 +60,9 @@ def base(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root
     """The image unpacked, never booted: copies of it are."""
     if os.geteuid() != 0:
         pytest.skip("needs root: mounts and containers")
+    if given := os.environ.get("AIO_IMAGE_TEST_BASE"):
+        yield RootDisk.of_image(image, Path(given))
+        return
     folder = Path(told("SCRATCH", str(tmp_path_factory.mktemp("base"))))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"aio-base-{os.getpid()}.raw"

@@ -237,6 +237,8 @@ def _first(root: Path, who: Who | None) -> None:
         prepare(root, who or Who())
     elif who is not None:
         seed(root, who)
+    # A seed is on a disk of its own, and no cut takes it away.
+    run(["sync", "-f", root])
 
 
 @contextmanager

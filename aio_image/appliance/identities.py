@@ -1,0 +1,67 @@
+"""Names and keys that programs draw at their first start and do not flush: drawn here, to stay.
+
+After a power cut such a file may be empty, and then nova-compute refuses its compute_id, RabbitMQ
+its cookie and iscsid its name, at every boot. A database that has been told may even know one that
+is gone. Open vSwitch's comes before this code (files/dropins/ovsdb-server.conf).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import string
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .files import write_atomic
+from .layout import Layout
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A file that belongs to whom its folder belongs to; ``good`` matches a content to keep."""
+
+    path: str
+    mode: int
+    good: re.Pattern[bytes]
+    draw: Callable[[], str]
+
+
+# nova/virt/node.py: one UUID. Erlang's auth: any printable text; its own are 20 capitals.
+# open-iscsi's startup-checks.sh: the prefix and twelve hex digits.
+IDENTITIES = (
+    Identity(
+        "/var/lib/nova/compute_id",
+        0o640,
+        re.compile(rb"\s*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*\Z"),
+        lambda: f"{uuid.uuid4()}\n",
+    ),
+    Identity(
+        "/var/lib/rabbitmq/.erlang.cookie",
+        0o400,
+        re.compile(rb"[!-~]{20,}\s*\Z"),
+        lambda: "".join(secrets.choice(string.ascii_uppercase) for _ in range(20)),
+    ),
+    Identity(
+        "/etc/iscsi/initiatorname.iscsi",
+        0o600,
+        re.compile(rb"(?s)(.*\n)?InitiatorName=\S"),
+        lambda: f"InitiatorName=iqn.1993-08.org.debian:01:{secrets.token_hex(6)}\n",
+    ),
+)
+
+
+def settle(layout: Layout) -> None:
+    """Draw what is missing or was cut short, of those programs that are here."""
+    for one in IDENTITIES:
+        path = layout.at(one.path)
+        if not path.parent.is_dir():
+            continue
+        if not (path.exists() and one.good.match(path.read_bytes())):
+            write_atomic(path, one.draw(), one.mode)
+        # A cut may have come between the two: the owner is seen to in any case.
+        folder, file = path.parent.stat(), path.stat()
+        if (folder.st_uid, folder.st_gid) != (file.st_uid, file.st_gid):
+            os.chown(path, folder.st_uid, folder.st_gid)
