@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,9 +18,8 @@ class Disk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.cloud, self.memory = root / "var/lib/cloud", root / "var/lib/aio"
+        self.cloud = root / "var/lib/cloud"
         (self.cloud / "seed/nocloud").mkdir(parents=True)
-        self.memory.mkdir()
 
     def stages(self, instance: str) -> None:
         """What cloud-init leaves of its first stages."""
@@ -63,7 +63,7 @@ def test_a_boot_that_is_whole_stays(disk: Disk) -> None:
     disk.stages("one")
     disk.run("end")
     assert disk.run("begin") == disk.run("end") == ""
-    assert disk.left() == {"seed", "instance", "instances", "data"}
+    assert disk.left() == {"seed", "instance", "instances", "data", "aio-whole"}
 
 
 def test_another_instance_is_whole_only_when_it_is_over(disk: Disk) -> None:
@@ -74,3 +74,13 @@ def test_another_instance_is_whole_only_when_it_is_over(disk: Disk) -> None:
     disk.stages("two")
     disk.run("end")
     assert disk.run("begin") == ""
+
+
+def test_after_a_reset_the_same_instance_counts_anew(disk: Disk) -> None:
+    disk.stages("one")
+    disk.run("end")
+    shutil.rmtree(disk.cloud)
+    disk.cloud.mkdir()
+    disk.run("begin")
+    disk.stages("one")
+    assert "begins again" in disk.run("begin")
