@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from aio_image.boot import accelerator, disks, hypervisor
 from aio_image.boot.accelerator import Limits
@@ -35,7 +36,7 @@ class Machine:
     the disk is gone afterwards. ``healthy`` and ``check`` are time limits in seconds where KVM
     works (a profile's test.limits); ``time_limit`` is one to healthy for this very boot.
     ``restarts`` lets the guest reboot; where it may not, a reboot ends it. ``data``, ``clock`` and
-    ``unplugged`` are as in DomainSpec.
+    ``unplugged`` are as in DomainSpec. ``settings`` are more of config.yaml, by dotted key.
     """
 
     image: Path
@@ -56,6 +57,7 @@ class Machine:
     data: Path | None = None
     clock: int | None = None
     unplugged: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def _make_files(
         spec.seed,
         Seed(
             hostname=identity.name,
-            config=config_text(_settings(identity)),
+            config=config_text({**_settings(identity), **machine.settings}),
             network=dhcp_of(identity.mac),
             ssh_keys=machine.ssh_keys,
             instance_id=identity.instance_id,

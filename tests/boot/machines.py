@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aio_image.boot import hypervisor
-from aio_image.boot.appliance import Appliance, Machine, booted
+from aio_image.boot.appliance import Appliance, Machine, booted, identity_file
+from aio_image.boot.identity import Identity
+from aio_image.boot.ports import choose_forwards
 from aio_image.boot.watch import Watch
 from aio_image.cli.images import offer_of
 from aio_image.health.check import run_checks
@@ -98,6 +100,15 @@ class Rig:
     def change(self, **fields: Any) -> None:
         """Boot from now on with other settings of the machine."""
         self.machine = replace(self.machine, **fields)
+
+    def move(self) -> tuple[str, str]:
+        """Give its next boot another address and instance id. The old address and the new."""
+        assert self.machine.disk is not None
+        path = identity_file(self.machine.disk)
+        old = Identity.load(path)
+        new = choose_forwards(self.machine.guest_ports).address
+        replace(old, address=new, instance_id=f"{old.instance_id}-moved").save(path)
+        return str(old.address), new
 
     def boot(self, work: Callable[[Rig, Appliance], Result]) -> Result:
         """``work(rig, appliance)``, a module's function, in a process and a boot of its own."""

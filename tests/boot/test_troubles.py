@@ -16,6 +16,7 @@ from tests.boot.machines import Rig, check_cloud, until_healthy
 from tests.boot.table import Table
 
 pytestmark = pytest.mark.boot
+_DATA_DISK = 20 << 30
 COLUMNS = ("boot", "healthy", "said", "checks")
 _2019, _2041 = 1546300800, 2240524800  # 1 January, midnight UTC
 
@@ -44,6 +45,40 @@ def test_a_cable_to_nowhere(image: Path, scratch: Path, results: Path) -> None:
     rig.change(unplugged=False)
     healthy, checks = rig.boot(_checked)
     table.add(boot="cable in", healthy=healthy, checks=checks)
+    assert set(checks.values()) == {"ok"}, checks
+    shutil.rmtree(scratch)
+
+
+def test_a_data_disk_that_is_not_there(image: Path, scratch: Path, results: Path) -> None:
+    """Without the disk that has the cloud's data it waits and says for what; with it, it is healthy
+    and has what it had."""
+    disk = scratch / "data.raw"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with disk.open("wb") as file:
+        file.truncate(_DATA_DISK)
+    device = {"data_disk.device": "/dev/vdb", "data_disk.filesystem": "ext4"}
+    rig = Rig(image, scratch, data=disk, settings=device)
+    table = Table(results, "no-data-disk", COLUMNS)
+    table.add(boot="with the disk", healthy=rig.boot(_healthy))
+    rig.change(data=None)
+    said = rig.boot(_end)
+    table.add(boot="without", said=said[-300:])
+    assert "/dev/vdb" in said
+    rig.change(data=disk)
+    healthy, checks = rig.boot(_checked)
+    table.add(boot="with it again", healthy=healthy, checks=checks)
+    assert set(checks.values()) == {"ok"}, checks
+    shutil.rmtree(scratch)
+
+
+def test_another_address(image: Path, scratch: Path, results: Path) -> None:
+    """The same disk in another network: all checks hold under its new address."""
+    rig = Rig(image, scratch)
+    table = Table(results, "readdressed-machine", COLUMNS)
+    table.add(boot="first", healthy=rig.boot(_healthy))
+    old, new = rig.move()
+    healthy, checks = rig.boot(_checked)
+    table.add(boot=f"{old} became {new}", healthy=healthy, checks=checks)
     assert set(checks.values()) == {"ok"}, checks
     shutil.rmtree(scratch)
 
