@@ -37,7 +37,6 @@ class Index:
     packed: tuple[str, ...]
     left: tuple[str, ...]
     cloud: tuple[str, ...]
-    data: tuple[str, ...]
     secret: tuple[str, ...]
     copies: dict[str, str]
     entries: frozenset[str]
@@ -50,7 +49,7 @@ def load(layout: Layout) -> Index:
         data = json.loads(path.read_text("utf-8"))
         if data["format"] != 1:
             raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
-        lists = {key: tuple(data[key]) for key in ("packed", "left", "cloud", "data", "secret")}
+        lists = {key: tuple(data[key]) for key in ("packed", "left", "cloud", "secret")}
         return Index(**lists, copies=dict(data["copies"]), entries=frozenset(data["entries"]))
     except FileNotFoundError as error:
         raise ApplianceProblem(

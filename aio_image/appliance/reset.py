@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from . import cloud_data, ledger, pristine
+from . import ledger, pristine
 from .files import make_folder, overwrite, remove, sync_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
+from .storage import forget, mounts
+from .storage.record import Record
 
 RESET, REBUILD = "reset", "rebuild"
 _MACHINE_ID = "/etc/machine-id"
@@ -27,13 +29,9 @@ _MACHINE_ID = "/etc/machine-id"
 
 @dataclass(frozen=True)
 class Order:
-    """``what`` is RESET or REBUILD; ``disk`` the UUID of the data disk, if there is one.
-
-    ``begun``: something has been changed, so it has to end.
-    """
+    """``what`` is RESET or REBUILD; ``begun``: something has been changed, so it has to end."""
 
     what: str
-    disk: str | None = None
     begun: bool = False
 
 
@@ -59,12 +57,12 @@ def place(layout: Layout, what: str) -> None:
     if missing := pristine.missing_copies(layout, index):
         raise ApplianceProblem(f"{missing[0]}: not there, and a {what} needs it", details=missing)
     pristine.verify(layout)
-    disk = cloud_data.disk(layout)
+    _see_data_disk(layout)
     there = read(layout)
     if there is not None and there.begun:
         raise ApplianceProblem(f"a {there.what} has begun and is not over", hint="reboot")
     make_folder(layout.reset_order.parent, 0o700)
-    _write(layout, Order(what, disk))
+    _write(layout, Order(what))
     if not layout.system_update.is_symlink():
         layout.system_update.symlink_to("/" + str(_folder(layout).relative_to(layout.root)))
     sync_folder(layout.root)
@@ -85,7 +83,7 @@ def read(layout: Layout) -> Order | None:
     """The order, if there is one. Raises ApplianceProblem when it cannot be read."""
     try:
         data = json.loads(layout.reset_order.read_text("utf-8"))
-        return Order({RESET: RESET, REBUILD: REBUILD}[data["what"]], data["disk"], data["begun"])
+        return Order({RESET: RESET, REBUILD: REBUILD}[data["what"]], data["begun"])
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, ValueError) as error:
@@ -114,7 +112,7 @@ def carry_out(layout: Layout, told: Callable[[str, int, int], None]) -> str | No
     _write(layout, replace(order, begun=True))
     _release_machine_id(layout)
     told("removing the cloud's data", 1, 4)
-    if warning := cloud_data.remove(layout, index.data):
+    if warning := forget.clear(layout):
         told(warning, 1, 4)
     if order.what == RESET:
         told("overwriting secrets", 2, 4)
@@ -126,6 +124,15 @@ def carry_out(layout: Layout, told: Callable[[str, int, int], None]) -> str | No
         _discard_free_blocks(layout)
     _forget(layout)
     return order.what
+
+
+def _see_data_disk(layout: Layout) -> None:
+    disk = Record.load(layout.storage).disk
+    if disk is not None and disk.made and mounts.at(layout.openstack) is None:
+        raise ApplianceProblem(
+            f"the data disk {disk.device} is not mounted: what the cloud has on it would stay",
+            hint="attach it and reboot; if it is lost, `aio storage --forget disk`",
+        )
 
 
 def _overwrite_secrets(layout: Layout, patterns: Iterable[str]) -> None:

@@ -33,7 +33,7 @@ FORMAT = 1
 _LEVEL = 9
 _LARGE = 1 << 20
 _TABLE = Path(__file__).with_name("pristine.yaml")
-_LISTS = ("packed", "elsewhere", "cloud", "data", "secret")
+_LISTS = ("packed", "elsewhere", "cloud", "secret")
 _XATTR = "AIO.xattr."
 
 
@@ -45,7 +45,6 @@ class Rules:
     left: tuple[str, ...]
     elsewhere: tuple[str, ...]
     cloud: tuple[str, ...]
-    data: tuple[str, ...]
     secret: tuple[str, ...]
 
     @classmethod
@@ -106,7 +105,6 @@ def pack(rules: Rules, root: Path) -> Packed:
         "packed": rules.packed,
         "left": rules.left,
         "cloud": rules.cloud,
-        "data": rules.data,
         "secret": rules.secret,
         "copies": {_shown(root, path): _shown(root, other) for path, other in doubles.items()},
         "entries": names,

@@ -6,17 +6,24 @@ asked while ``unit`` is not skipped by a condition of its own (a container has n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..layout import Layout
 from .model import Finding, ask, do
 
+_TRIES = 10
+
 
 def examine(row: Mapping[str, Any], _: Layout) -> list[Finding]:
     if ask("systemctl", "show", "--property=ConditionResult", "--value", row["unit"])[1] == "no":
         return []
-    code, said = ask(*row["ask"], seconds=30)
+    for _try in range(_TRIES):
+        code, said = ask(*row["ask"], seconds=30)
+        if code == 0:
+            break
+        time.sleep(1)  # whoever answers may just be starting
     if code == 0 and row["expects"] in said.split():
         return []
     told = f": {said.splitlines()[-1]}" if code and said else ""

@@ -1,8 +1,9 @@
 """Databases of Open vSwitch and OVN: files of ovsdb-server.
 
 Row: ``{"kind": "ovsdb", "name": ..., "database": file, "server": unit, "restart": [units],
-"after": [commands]}``. A file that cannot be read is replaced by the image's own, which has the
-bridges and connections; ``after`` fills it from what the rest of the cloud knows.
+"after": [commands]}``; ``restart`` are its clients. A file that cannot be
+read is replaced by the image's own, which has the bridges and connections; ``after`` fills it from
+what the rest of the cloud knows.
 """
 
 from __future__ import annotations
@@ -26,8 +27,7 @@ def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
         return [Finding(row["name"], wrong, cure, lambda: _replace(row, layout))]
     if not active(row["server"]):
         said = units.last_words(row["server"])
-        names = [row["server"], *row["restart"]]
-        return [Finding(row["server"], said, "restart it", lambda: restart(*names))]
+        return [Finding(row["server"], said, "restart it", lambda: _restart(row))]
     return []
 
 
@@ -43,11 +43,17 @@ def _wrong_with(database: Path) -> str:
 def _replace(row: Mapping[str, Any], layout: Layout) -> None:
     database = layout.at(row["database"])
     index = pristine.load(layout)
-    names = [row["server"], *row["restart"]]
-    stop(*reversed(names))
+    stop(*reversed(row["restart"]), row["server"])
     if database.exists():
         database.rename(f"{database}.broken-{time.strftime('%Y%m%d%H%M%S')}")
     pristine.restore(layout, index, [row["database"]])
-    restart(*names)
+    _restart(row)
     for command in row["after"]:
         do(*command)
+
+
+def _restart(row: Mapping[str, Any]) -> None:
+    # One after the other: a client that stops must find its server.
+    stop(*reversed(row["restart"]))
+    for unit in (row["server"], *row["restart"]):
+        restart(unit)

@@ -6,6 +6,7 @@ Row: ``{"kind": "rabbitmq", "unit": ..., "data": folder}``; users come from its 
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +17,12 @@ from ..layout import Layout
 from ..problems import ApplianceProblem
 from .model import Finding, active, ask, do, start, stop
 
+_START_SECONDS = 300
+
 
 def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
     unit = row["unit"]
-    if active(unit) and _runs():
+    if _runs(unit):
         return []
     said = "does not run" if active(unit) else units.last_words(unit)
     return [
@@ -30,8 +33,15 @@ def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _runs() -> bool:
-    return ask("rabbitmqctl", "--quiet", "await_startup", "--timeout", "60", seconds=90)[0] == 0
+def _runs(unit: str) -> bool:
+    """Whether it is up, or comes up while its unit is: the client gives up where no node is yet."""
+    until = time.monotonic() + _START_SECONDS
+    while active(unit) and time.monotonic() < until:
+        code, _ = ask("rabbitmqctl", "--quiet", "await_startup", "--timeout", "60", seconds=90)
+        if code == 0:
+            return True
+        time.sleep(2)
+    return False
 
 
 def _revive(unit: str, data: Path) -> None:
@@ -54,7 +64,7 @@ def _restarted(unit: str) -> bool:
     _halt(unit)
     with suppress(ApplianceProblem):
         start(unit)
-        return _runs()
+        return _runs(unit)
     return False
 
 
