@@ -6,6 +6,7 @@ read it once are restarted or reloaded. The CA stays: only its certificate for t
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from .layout import Layout
 from .personalise import Personalise
 from .problems import ApplianceProblem
 from .status import Reporter, Status
+from .waiting import ConfigChanged
 
 _LOOK = 5.0  # seconds between two looks for an address that did not come at boot
 
@@ -40,12 +42,18 @@ def now(layout: Layout, reporter: Reporter) -> list[str]:
         raise ApplianceProblem("this appliance is not set up yet", hint="aio status --follow")
     # A broken one is refused here, where a boot would only warn.
     config.load(layout.config, ledger.load(layout.ledger).secrets, layout.root)
-    work = personalise.settle(layout, reporter)
+    work = _settled(layout, reporter)
     if work.ran:
         _follow(layout, reporter, work)
     else:
         reporter.refresh_warnings()
     return work.ran
+
+
+def _settled(layout: Layout, reporter: Reporter) -> Personalise:
+    while True:
+        with contextlib.suppress(ConfigChanged):
+            return personalise.settle(layout, reporter)
 
 
 def when_it_comes(layout: Layout, reporter: Reporter) -> None:

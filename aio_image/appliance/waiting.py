@@ -57,6 +57,6 @@ def _text(missing: NoAddress, waited: float) -> str:
     since = f" for {waited // 60:.0f} min" if waited >= 60 else ""
     return (
         f"waiting for an address on {missing.interface}{since}: {missing.why}. Connect it, or write"
-        " `network:` (a static address) or `public_interface:` into /etc/aio/config.yaml;"
-        " it goes on by itself"
+        " `network:` (a fixed address), `public_interface:` or `public_address:` into"
+        " /etc/aio/config.yaml; it goes on by itself"
     )

@@ -59,6 +59,9 @@ def _status_text(given: argparse.Namespace, status: dict[str, Any]) -> str:
     lines += [f"  failed: {one['unit']}: {one['said']}" for one in status.get("failures", [])]
     lines += [f"  {one}" for one in status.get("problems", [])]
     lines += [f"  warning: {one}" for one in status.get("warnings", [])]
+    if status.get("hypervisor") and not given.follow:
+        how = {"kvm": "with the processor's help (KVM)", "qemu": "emulated (QEMU without KVM)"}
+        lines.append(f"  instances run {how.get(status['hypervisor'], status['hypervisor'])}")
     if status.get("waiting") and not given.follow:
         lines.append(f"  waiting for: {' '.join(status['waiting'])}")
     return "\n".join(lines)
