@@ -174,6 +174,11 @@ class Personalise:
             )
             watch_for_address(self.layout)
             return replace(self.public, host=self.config.fqdn or self.public.address)
+        kept = self.public
+        same = (found.address, found.host) == (kept.address, kept.host)
+        if same and set(found.others) < set(kept.others):
+            # An address that IPv6 gets a moment later: no reason for another certificate.
+            return replace(found, others=kept.others)
         return found
 
     def _of_address(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aio_image.appliance import notices, personalise, pki, readdress, settled
+from aio_image.appliance import addresses, notices, personalise, pki, readdress, settled
 from aio_image.appliance.config import Config, DataDisk, Network, Proxy, Storage
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.machine import Record
@@ -113,6 +113,21 @@ def test_moved_before_mariadb_was_told_of_the_first_boot(image: Layout) -> None:
     sql = image.database_sql.read_text()
     assert f"'https://{NEW}'" in sql
     assert "ALTER USER" in sql, "first boot's passwords are still to be set"
+
+
+def test_a_further_address_that_comes_late_changes_nothing(
+    settled_image: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def others(*there: str) -> None:
+        found = addresses.PublicHost("192.0.2.10", OLD, there)
+        monkeypatch.setattr(addresses, "find", lambda *_: found)
+
+    others("198.51.100.2", "2001:db8::2")
+    assert boot(settled_image) == ["address", "certificate", "public"]
+    others("198.51.100.2")
+    assert boot(settled_image) == []
+    others("198.51.100.3")
+    assert boot(settled_image) == ["address", "certificate", "public"]
 
 
 def test_a_broken_configuration_takes_nothing_down(settled_image: Layout) -> None:
