@@ -15,8 +15,8 @@ from . import addresses, config, config_edit, ledger, personalise, settled
 from .addresses import NoAddress
 from .files import write_atomic
 from .layout import Layout
-from .personalise import Personalise
 from .problems import ApplianceProblem
+from .settlement import Settlement
 from .status import Reporter, Status
 from .waiting import ConfigChanged
 
@@ -50,7 +50,7 @@ def now(layout: Layout, reporter: Reporter) -> list[str]:
     return work.ran
 
 
-def _settled(layout: Layout, reporter: Reporter) -> Personalise:
+def _settled(layout: Layout, reporter: Reporter) -> Settlement:
     while True:
         with contextlib.suppress(ConfigChanged):
             return personalise.settle(layout, reporter)
@@ -69,7 +69,7 @@ def when_it_comes(layout: Layout, reporter: Reporter) -> None:
             return
 
 
-def _follow(layout: Layout, reporter: Reporter, work: Personalise) -> None:
+def _follow(layout: Layout, reporter: Reporter, work: Settlement) -> None:
     status = Status("readdress", detail=f"settled anew: {', '.join(work.ran)}")
     reporter.publish(status)
     if not layout.running:

@@ -18,7 +18,7 @@ import bcrypt
 import pytest
 import yaml
 
-from aio_image.appliance import database, personalise
+from aio_image.appliance import database, personalise, settlement
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.ledger import PREFIX
 from aio_image.appliance.machine import Record
@@ -228,7 +228,7 @@ def test_secrets_once_drawn_survive_every_stage(image: Layout) -> None:
     """Stop after each stage in turn: what was drawn first is what is there at the end."""
     first: dict[str, str] = {}
     while not image.personalised.exists():
-        work = personalise.Personalise(image)
+        work = settlement.Settlement(image)
         due = [stage for stage in work.stages() if stage.name not in work.record.done]
         if not due:
             run(image)
