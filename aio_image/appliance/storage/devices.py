@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -76,6 +77,15 @@ def find(named: str) -> Device | None:
     if size == 0:
         return None  # a loop device or a drive with nothing in it
     return Device(Path("/dev", kernel.name), size, _identity(kernel))
+
+
+def present() -> frozenset[tuple[str, str]]:
+    """Name and size of every block device the kernel knows now; a change means: look again."""
+    found = set()
+    for path in _SYS.glob("*"):
+        with contextlib.suppress(OSError):
+            found.add((path.name, (path / "size").read_text()))
+    return frozenset(found)
 
 
 def find_uuid(uuid: str, likely: tuple[str, ...]) -> Device | None:

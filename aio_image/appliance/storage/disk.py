@@ -21,7 +21,7 @@ from .record import Disk, Record
 SMALLEST = 8 * words.GIB
 # A disk may be a little later than we are: controllers are probed in the background.
 PATIENCE = 15.0
-_POLL = 0.5
+_PAUSE = 0.5
 
 
 def ready(
@@ -61,7 +61,7 @@ def ready(
 
 
 def _make(wanted: DataDisk, record: Record) -> Device:
-    device = awaited(lambda: devices.find(wanted.device))
+    device = _poll(lambda: devices.find(wanted.device))
     if device is None:
         raise ApplianceProblem(
             f"data disk {wanted.device}: is not there",
@@ -127,8 +127,7 @@ def _ours_begun(kept: Disk, device: Device) -> bool:
 
 
 def _found_again(wanted: DataDisk | None, kept: Disk) -> Device:
-    likely = (kept.device, *([wanted.device] if wanted else []))
-    device = awaited(lambda: devices.find_uuid(kept.uuid, likely))
+    device = awaited(kept, (wanted.device,) if wanted else ())
     if device is None:
         serial = f", serial {kept.identity}" if kept.identity else ""
         raise ApplianceProblem(
@@ -153,9 +152,22 @@ def _keep_up(device: Device, where: Path, record: Record, warn: Callable[[str], 
         record.save()
 
 
-def awaited(look: Callable[[], Device | None]) -> Device | None:
-    """What ``look`` finds, as soon as it does; None when it has not in PATIENCE seconds."""
+def awaited(kept: Disk, likely: tuple[str, ...] = ()) -> Device | None:
+    """The disk that was made; None when it has not appeared in PATIENCE seconds."""
+    seen: frozenset[tuple[str, str]] | None = None
+
+    def look() -> Device | None:
+        # Each device that is looked at costs a program: only when one has come or changed.
+        nonlocal seen
+        before, seen = seen, devices.present()
+        changed = seen != before
+        return devices.find_uuid(kept.uuid, (kept.device, *likely)) if changed else None
+
+    return _poll(look)
+
+
+def _poll(look: Callable[[], Device | None]) -> Device | None:
     end = time.monotonic() + PATIENCE
     while (found := look()) is None and time.monotonic() < end:
-        time.sleep(_POLL)
+        time.sleep(_PAUSE)
     return found

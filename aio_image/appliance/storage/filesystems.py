@@ -58,8 +58,9 @@ def mount(device: Path, kind: str, where: Path) -> None:
 
 
 def grow(device: Path, kind: str, where: Path) -> None:
-    """Have the mounted file system fill ``device``."""
+    """Have the mounted file system fill ``device``; on the disk when this returns."""
     if kind == "ext4":
         run("resize2fs", device)
     else:
         run("xfs_growfs", where)
+    run("sync", "--file-system", where)

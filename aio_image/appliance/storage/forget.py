@@ -9,7 +9,7 @@ from ..files import remove, sync_folder
 from ..layout import Layout
 from ..problems import ApplianceProblem
 from . import devices, disk, filesystems, loops, mounts, service, table
-from .record import NONE, Disk, Record
+from .record import NONE, Record
 
 DISK = "disk"
 
@@ -61,7 +61,7 @@ def clear(layout: Layout) -> str:
     record.save()
     warning = ""
     if record.disk is not None and record.disk.made:
-        device = _awaited(record.disk)
+        device = disk.awaited(record.disk)
         if device is None:
             warning = f"the data disk {record.disk.device} did not appear: what is on it stays"
             record.disk = None
@@ -75,10 +75,6 @@ def clear(layout: Layout) -> str:
     record.places = {}
     record.save()
     return warning
-
-
-def _awaited(kept: Disk) -> devices.Device | None:
-    return disk.awaited(lambda: devices.find_uuid(kept.uuid, (kept.device,)))
 
 
 def _empty(layout: Layout, record: Record) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import filesystems
 from .programs import attempt, run
 
 
@@ -24,8 +25,9 @@ def deactivate(device: Path, group: str) -> bool:
 
 
 def grow(device: Path) -> None:
-    """Have the physical volume fill ``device``."""
+    """Have the physical volume fill ``device``; on the disk when this returns."""
     run("pvresize", "--quiet", "--devices", device, device)
+    filesystems.flush(device)
 
 
 def sizes(device: Path, group: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,6 +224,25 @@ def test_a_missing_disk_is_told_and_taken_when_it_comes(machine: Machine) -> Non
     (warning,) = machine.boot() or [""]
     assert warning == ""
     assert machine.kept["disk"]["device"] == str(OTHER)
+
+
+def test_a_disk_that_is_a_little_late_is_waited_for(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "PATIENCE", 60.0)
+    machine.add_disk()
+    machine.remove_disk()
+    machine.configure(ON_DISK)
+    late = threading.Timer(1.0, machine.add_disk)
+    late.start()
+    assert machine.boot() == []
+    late.join()
+    machine.power_off()
+    machine.remove_disk()
+    late = threading.Timer(1.0, machine.add_disk)
+    late.start()
+    assert machine.boot() == []
+    late.join()
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
