@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import json
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +17,7 @@ from typing import Any
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.storage import loops, mounts, service
 from tests.unit.appliance.small_image import BAKE_ID, make_image
+from tests.waiting import wait_for
 
 GIB = 1024**3
 # Numbers that nobody else counts up to.
@@ -52,10 +52,7 @@ def own_mounts() -> None:
 
 def _wait_until_free(device: Path) -> None:
     """The kernel lets go when whoever looks at it just now does."""
-    end = time.monotonic() + 15
-    while there := loops.file_behind(device):
-        assert time.monotonic() < end, f"{device} is bound to {there}"
-        time.sleep(0.05)
+    assert wait_for(lambda: loops.file_behind(device) is None, 60), loops.file_behind(device)
 
 
 @dataclass

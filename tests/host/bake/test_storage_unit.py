@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from aio_image.appliance import units
 from aio_image.bake import nspawn
 from aio_image.host import trees
 from tests.host.bake.conftest import Private
+from tests.waiting import wait_for
 
 UNIT = Path(units.__file__).parent / "files/units/aio-storage.service"
 # A container may have no loop devices: what the unit runs is not in question here.
@@ -53,18 +53,13 @@ def test_who_needs_a_disk_waits_for_it(small: Path, tmp_path: Path, private: Pri
             (system / "aio-storage.service.d/test.conf").write_text(INSTEAD)
             with nspawn.booted(root, console=tmp_path / "console") as container:
                 container.run(["systemctl", "start", "--no-block", "user.service"])
-                end = time.monotonic() + 30
-                while state(container, "aio-storage.service").tries < 2:
-                    assert time.monotonic() < end
-                    time.sleep(0.2)
+                assert wait_for(lambda: state(container, "aio-storage.service").tries >= 2)
                 # Told as failed, while who waits neither has failed nor was started.
                 assert state(container, "aio-storage.service").failed
                 assert state(container, "user.service").state == "inactive (dead)"
                 assert container.failed_units() == []
                 container.run(["touch", "/disk"])
-                while not state(container, "user.service").active:
-                    assert time.monotonic() < end
-                    time.sleep(0.2)
+                assert wait_for(lambda: state(container, "user.service").active)
                 found = state(container, "aio-storage.service")
                 assert (found.active, found.failed) == (True, False)
 
