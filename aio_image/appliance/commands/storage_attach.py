@@ -6,6 +6,7 @@ import argparse
 
 from .. import notices, troubles
 from ..layout import Layout
+from ..problems import ApplianceProblem
 from ..storage import service
 
 
@@ -16,8 +17,11 @@ def arguments(_: argparse.ArgumentParser) -> None:
 def run(_: argparse.Namespace, layout: Layout) -> int:
     try:
         warnings = service.attach(layout)
-    except OSError as error:
-        raise troubles.as_problem(error, layout) from error
+    except (ApplianceProblem, OSError) as error:
+        problem = troubles.as_problem(error, layout)
+        # The status page names the unit only, for units may say anything; this is ours.
+        notices.put(layout, "storage", [problem.message])
+        raise problem from error
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
     notices.put(layout, "storage", warnings)

@@ -208,11 +208,12 @@ def test_too_small_and_not_a_disk(machine: Machine) -> None:
 
 def test_a_missing_disk_is_told_and_taken_when_it_comes(machine: Machine) -> None:
     machine.configure(ON_DISK)
-    with pytest.raises(ApplianceProblem, match=f"{DISK}: is not there"):
-        machine.boot()
+    assert cli.main(["storage-attach"], machine.layout) == 1
+    assert notices.every(machine.layout) == [f"data disk {DISK}: is not there"]
     assert not machine.openstack.exists()
     machine.add_disk()
-    machine.boot()
+    assert cli.main(["storage-attach"], machine.layout) == 0
+    assert notices.every(machine.layout) == []
     machine.power_off()
     machine.remove_disk()
     with pytest.raises(ApplianceProblem, match="last seen as") as caught:
