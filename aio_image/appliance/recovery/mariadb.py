@@ -23,7 +23,6 @@ from ..problems import ApplianceProblem
 from . import galera
 from .model import Finding, ask, do, start, stop
 
-_SAFE_LEVELS = (1, 2, 3)  # of innodb_force_recovery; from 4 on it may damage what is still whole
 _ANSWER_SECONDS = 120
 
 
@@ -89,7 +88,7 @@ def _alone(server: Server) -> list[Finding]:
             Finding(
                 server.unit,
                 f"does not answer: {units.last_words(server.unit)}",
-                "restart it, if need be with its logs set aside, or from a dump of what is whole",
+                "restart it, if need be with Aria's log set aside",
                 lambda: _revive(server),
             )
         )
@@ -118,12 +117,18 @@ def _revive(server: Server) -> None:
         return
     stop(server.unit)
     # Aria keeps the server's own tables and temporary ones; without its log it recovers each table.
-    for log in [*server.data.glob("aria_log*"), server.data / "tc.log"]:
-        if log.exists():
-            log.rename(log.with_name(f"{log.name}.broken"))
+    names = ("aria_log_control", "aria_log.[0-9]*[0-9]", "tc.log")
+    logs = [log for name in names for log in server.data.glob(name)]
+    aside = {log: log.rename(log.with_name(f"{log.name}.broken")) for log in logs}
     if _starts(server):
         return
-    _from_dump(server)
+    stop(server.unit)
+    for log, kept in aside.items():
+        kept.replace(log)
+    raise ApplianceProblem(
+        f"{server.unit}: does not start: {units.last_words(server.unit)}",
+        hint=f"its log, and innodb_force_recovery, may save what is in {server.data}",
+    )
 
 
 def _starts(server: Server) -> bool:
@@ -135,44 +140,3 @@ def _starts(server: Server) -> bool:
                 return True
             time.sleep(1)
     return False
-
-
-def _from_dump(server: Server) -> None:
-    """Have InnoDB overlook what is damaged, dump all, and load that into new files."""
-    dump = Path("/var/lib/aio/recovery") / f"{server.unit}.sql"
-    dump.parent.mkdir(mode=0o700, exist_ok=True)
-    if not any(_dumped(server, level, dump) for level in _SAFE_LEVELS):
-        stop(server.unit)
-        raise ApplianceProblem(
-            f"{server.unit}: its data cannot be read, not even with innodb_force_recovery=3",
-            hint="aio rebuild makes an empty cloud in its place",
-        )
-    stop(server.unit)
-    broken = server.data.with_name(f"{server.data.name}.broken-{time.strftime('%Y%m%d%H%M%S')}")
-    server.data.rename(broken)
-    server.data.mkdir(mode=0o755)
-    shutil.chown(server.data, "mysql", "mysql")
-    do("mariadb-install-db", "--user=mysql", "--skip-test-db", f"--datadir={server.data}")
-    if not _starts(server):
-        raise ApplianceProblem(f"{server.unit}: does not start with new files either")
-    do("sh", "-c", 'exec mariadb --no-defaults --user=root --socket="$1" <"$2"', "load",
-       server.options.get("socket", "/run/mysqld/mysqld.sock"), str(dump))  # fmt: skip
-    do("mariadb", "--no-defaults", "--user=root", "--execute=FLUSH PRIVILEGES")
-    dump.unlink()
-
-
-def _dumped(server: Server, level: int, dump: Path) -> bool:
-    stop(server.unit)
-    # The unit's own way to be given options (MYSQLD_OPTS in its ExecStart).
-    do("systemctl", "set-environment", f"MYSQLD_OPTS=--innodb-force-recovery={level}")
-    try:
-        if not _starts(server):
-            return False
-        code, _ = ask(
-            "sh", "-c", 'umask 077; exec mariadb-dump --no-defaults --user=root --socket="$1" '
-            '--all-databases --add-drop-database --routines --events --triggers >"$2"', "dump",
-            server.options.get("socket", "/run/mysqld/mysqld.sock"), str(dump), seconds=3600,
-        )  # fmt: skip
-        return code == 0
-    finally:
-        do("systemctl", "unset-environment", "MYSQLD_OPTS")
