@@ -34,6 +34,7 @@ OF_THE_CLOUD = (
     "var/lib/rabbitmq/.erlang.cookie",
     "etc/keystone/fernet-keys/1",
 )
+_NETWORK = "set -a; . /root/openrc; exec openstack --insecure network create n -f value -c id"
 MARK = "CREATE TABLE keystone.mark (word INT)"
 _SQL = ["mariadb", "--no-defaults", "--user=root", "--batch", "--skip-column-names", "--execute"]
 _TOKEN = "set -a; . /root/openrc; exec openstack --insecure token issue -f value -c id"
@@ -109,17 +110,21 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
             container.run([*_SQL, MARK])
             whole = container.run(["aio", "recover", "--check"], timeout=300, check=False)
             assert whole.status == 0, whole.output
+            # Not in the image's own northbound database: neutron has to tell OVN of it again.
+            network = container.run(["sh", "-c", _NETWORK], timeout=180).output.strip()
             break_all(made, container)
             checked = container.run(["aio", "recover", "--check"], timeout=300, check=False)
             print(checked.output)
             assert checked.status == 1
-            for word in ("mariadb.service", "rabbitmq", "fernet-keys", "southbound"):
+            for word in ("mariadb.service", "rabbitmq", "fernet-keys", "southbound", "northbound"):
                 assert word in checked.output
             began = time.monotonic()
             done = container.run(["aio", "recover"], timeout=1800, check=False)
             print(done.output, done.errors, f"{time.monotonic() - began:.0f} s")
             assert done.status == 0
             assert tables(container) == "mark", "what the database held is there"
+            north = container.run(["ovn-nbctl", "--timeout=10", "ls-list"], timeout=30).output
+            assert f"neutron-{network}" in north
             container.run(["sh", "-c", _TOKEN], timeout=180)
             again = container.run(["aio", "recover", "--check"], timeout=300, check=False)
             assert again.status == 0, again.output
@@ -137,7 +142,8 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
 
 def break_all(made: Appliance, container: Container) -> None:
     """What power cuts and people do, all at once."""
-    units = ["mariadb.service", "rabbitmq-server.service", "ovn-ovsdb-server-sb.service"]
+    units = ["mariadb.service", "rabbitmq-server.service", "ovn-ovsdb-server-sb.service",
+             "ovn-ovsdb-server-nb.service"]  # fmt: skip
     container.run(["systemctl", "stop", *units], timeout=300)
     data = made.root / "var/lib/mysql"
     (data / "aria_log_control").write_bytes(b"\0" * 52)
@@ -147,6 +153,7 @@ def break_all(made: Appliance, container: Container) -> None:
             path.write_bytes(b"garbage")
     for path in (made.root / "etc/keystone/fernet-keys").iterdir():
         path.unlink()
-    (made.root / "var/lib/ovn/ovnsb_db.db").write_bytes(b"OVSDB JSON 9999 garbage\n")
+    for name in ("ovnsb_db.db", "ovnnb_db.db"):
+        (made.root / "var/lib/ovn" / name).write_bytes(b"OVSDB JSON 9999 garbage\n")
     container.run(["systemctl", "start", "--no-block", *units])
     time.sleep(20)
