@@ -22,7 +22,7 @@ pytestmark = pytest.mark.host
 
 FIRST, SECOND, THIRD = "first.example.org", "second.example.org", "third.example.org"
 ADDRESS, MOVED = str(RULES.network["address"]), "192.0.2.20"
-BROKEN = "fqdn: first.example.org\nuser_variables:\n  nova_nva_conf_overrides: {}\nbogus: 1\n"
+BROKEN = "fqdn: first.example.org\nuser_variables:\n  nova_nva_conf_overrides: {}\n"
 GOOD = f"""\
 # What I want.
 fqdn: {FIRST}
@@ -120,7 +120,9 @@ def check_where_it_is(made: Appliance, container: Container, address: str, name:
 def check_unable(container: Container) -> None:
     """A first boot that cannot go on tells everybody why, and lets its owner in."""
     status = said(container, lambda one: one.get("state") == "failed")
-    assert "line " in status["detail"] and "nva" in "".join(status["problems"]) + status["detail"]
+    (problem,) = status["problems"]
+    assert problem in status["detail"]
+    assert problem.startswith("line 3: user_variables.nova_nva_conf_overrides: not known here")
     over = time.monotonic() + 60
     while get(container, f"https://{ADDRESS}/")[0] == 0 and time.monotonic() < over:
         time.sleep(1)
