@@ -47,7 +47,7 @@ class Appliance:
     def seed(self) -> None:
         """What a machine brings: the seed, and what a container cannot have left out."""
         shutil.rmtree(self.root / "var/lib/cloud/seed", ignore_errors=True)
-        gate._leave_out(self.root, RULES)
+        gate.leave_out(self.root, RULES)
         gate._seed(self.root, RULES)
 
     @contextmanager
