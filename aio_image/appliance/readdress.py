@@ -25,6 +25,7 @@ _LOOK = 5.0  # seconds between two looks for an address that did not come at boo
 
 def ask_for(layout: Layout, words: Mapping[str, str]) -> None:
     """Write ``words`` (top-level keys) into ``config.yaml``. Or raises ApplianceProblem."""
+    _must_be_set_up(layout)
     try:
         text = layout.config.read_text("utf-8")
     except FileNotFoundError:
@@ -36,10 +37,14 @@ def ask_for(layout: Layout, words: Mapping[str, str]) -> None:
         write_atomic(layout.config, new, mode)
 
 
-def now(layout: Layout, reporter: Reporter) -> list[str]:
-    """Settle what changed, and have the running cloud follow. The stages that ran."""
+def _must_be_set_up(layout: Layout) -> None:
     if not layout.personalised.exists():
         raise ApplianceProblem("this appliance is not set up yet", hint="aio status --follow")
+
+
+def now(layout: Layout, reporter: Reporter) -> list[str]:
+    """Settle what changed, and have the running cloud follow. The stages that ran."""
+    _must_be_set_up(layout)
     # A broken one is refused here, where a boot would only warn.
     config.load(layout.config, ledger.load(layout.ledger).secrets, layout.root)
     work = _settled(layout, reporter)

@@ -237,6 +237,9 @@ def test_readdress_refuses_what_is_no_address(settled_image: Layout) -> None:
 def test_readdress_before_the_first_boot(image: Layout) -> None:
     with pytest.raises(ApplianceProblem, match="not set up yet"):
         readdress.now(image, Reporter(image))
+    with pytest.raises(ApplianceProblem, match="not set up yet"):
+        readdress.ask_for(image, {"fqdn": NEW})
+    assert not image.config.exists(), "a first boot is not told by the way"
 
 
 def test_the_configuration_in_force_is_as_it_was_read() -> None:
