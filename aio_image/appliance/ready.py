@@ -145,8 +145,10 @@ def run(layout: Layout, reporter: Reporter) -> None:
     while True:
         watch.units_seen()
         if watch.conclude() and _opened(watch, prober, reporter):
-            scrub.sweep(layout)
+            chosen = scrub.sweep(layout)
             reporter.publish(status)
+            if chosen:
+                scrub.discard_freed(layout)
             return
         reporter.publish(status)
         _listen(watch, prober, reporter, time.monotonic() + pause)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -53,15 +54,15 @@ def _blank(path: Path, spans: list[tuple[int, int]]) -> None:
         replace_and_wipe(path, bytes(content))
 
 
-def sweep(layout: Layout) -> None:
+def sweep(layout: Layout) -> bool:
     """Do it again at the end of a boot: cloud-init's later stages, and a seed that is still there,
-    write copies anew. Free of cost where nothing was ever chosen.
+    write copies anew. False, and free of cost, where nothing was ever chosen.
     """
     text = layout.config.read_bytes() if layout.config.exists() else b""
     kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
     names = kept.get("chosen", "").split()
     if not names and b"secrets" not in text:
-        return
+        return False
     values = user_secrets.read(layout.secrets)
     found = [values[name] for name in names if name in values]
     try:
@@ -70,6 +71,19 @@ def sweep(layout: Layout) -> None:
         config = Config()  # for the next boot to complain of; what it spells is not in force here
     scrub_copies(layout, [*found, *(one.value for one in config.secrets.values())])
     retire(layout, config)
+    return True
+
+
+def discard_freed(layout: Layout) -> None:
+    """Have the disk forget what no file has any more: cloud-init replaces its copies, and blocks of
+    the replaced ones still spell what was chosen. A disk that cannot forget (fstrim(8)) keeps them.
+    """
+    subprocess.run(
+        ["fstrim", "--quiet-unsupported", layout.root],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def scrub_copies(layout: Layout, values: Iterable[str]) -> int:

@@ -54,7 +54,7 @@ class Campaign:
             cut=what,
             moment=round(moment, 2),
             stage=_shown(said),
-            over=", ".join(self._over()),
+            over=self._over(),
         )
         return said
 
@@ -84,13 +84,15 @@ class Campaign:
     def _rows_of_episode(self) -> list[dict[str, Any]]:
         return [row for row in self.table.rows if row["episode"] == self.episode]
 
-    def _over(self) -> list[str]:
+    def _over(self) -> str:
+        """How many stages the disk knows to be over, and the last of them."""
         with self.disk.mounted(self.folder / "look") as root:
             try:
                 record = json.loads((root / "var/lib/aio/state.json").read_text(encoding="utf-8"))
             except FileNotFoundError:
-                return []
-        return list(record["done"])
+                return "none"
+        over = list(record["done"])
+        return f"{len(over)}: {over[-1]}" if over else "none"
 
 
 def _shown(said: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ INTERFACE, PEER, PREFIX = "eth0", "192.0.2.1", 24
 ADDRESS = "192.0.2.10"
 ADMIN = "keystone_auth_admin_password"
 _SEED = "var/lib/cloud/seed/nocloud"
-_POLL = 0.002
+_POLL = 0.0005
 _LOOK = 0.2
 _LIMIT = 600.0
 # How long the container's processes may take to be gone.
@@ -193,7 +193,7 @@ def cut(
 ) -> tuple[float, dict[str, Any]]:
     """Boot ``disk`` and cut its power as soon as ``due`` says so.
 
-    ``due`` is asked every 2 ms from power-on; ``during`` works on the appliance meanwhile.
+    ``due`` is asked many times a second from power-on; ``during`` works on the appliance meanwhile.
     Returns the moment (seconds after power-on) and what the appliance said of itself last.
     """
     with disk.mounted(folder / "root") as root:
