@@ -16,8 +16,8 @@ import pytest
 
 from tests.boot.native.boot import ADDRESS, Boot, Who, powered
 from tests.boot.native.disk import RootDisk
-from tests.boot.native.private import in_private
 from tests.boot.table import Table
+from tests.private import in_private
 
 pytestmark = pytest.mark.boot
 _MOVED = "192.0.2.77"

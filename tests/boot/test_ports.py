@@ -12,8 +12,8 @@ import pytest
 from aio_image import deployers
 from tests.boot.native.boot import ADDRESS, Boot, powered
 from tests.boot.native.disk import RootDisk
-from tests.boot.native.private import in_private
 from tests.boot.table import Table
+from tests.private import in_private
 
 pytestmark = pytest.mark.boot
 _SCAN = Path(__file__).with_name("scan_ports.py")

@@ -21,8 +21,8 @@ from tests.boot.conftest import told
 from tests.boot.machines import Moment, Rig, check_cloud, power_cut, repaired, until_healthy
 from tests.boot.native.boot import ADMIN, Boot, Who, cut, powered
 from tests.boot.native.disk import RootDisk
-from tests.boot.native.private import in_private
 from tests.boot.table import Table
+from tests.private import in_private
 
 pytestmark = pytest.mark.boot
 COLUMNS = ("episode", "cut", "moment", "stage", "over", "healthy", "troubles")

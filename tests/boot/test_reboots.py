@@ -16,8 +16,8 @@ from tests.boot.conftest import told
 from tests.boot.machines import Rig, begin_again, check_cloud, until_healthy
 from tests.boot.native.boot import Boot, cut, powered
 from tests.boot.native.disk import RootDisk
-from tests.boot.native.private import in_private
 from tests.boot.table import Table
+from tests.private import in_private
 
 pytestmark = pytest.mark.boot
 COLUMNS = ("reboot", "kind", "healthy", "after")

@@ -12,8 +12,8 @@ import pytest
 
 from tests.boot.native.boot import ADDRESS, ADMIN, Boot, Who, powered
 from tests.boot.native.disk import RootDisk
-from tests.boot.native.private import in_private
 from tests.boot.table import Table
+from tests.private import in_private
 
 pytestmark = pytest.mark.boot
 _SCRIPTS = Path(__file__).with_name("on_appliance")

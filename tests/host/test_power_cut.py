@@ -10,7 +10,7 @@ import pytest
 from aio_image.bake.canary import canary
 from aio_image.host.process import run
 from tests.boot.native.disk import RootDisk, cut_power
-from tests.boot.native.private import in_private
+from tests.private import in_private
 
 pytestmark = pytest.mark.host
 _SIZE = 64 << 20

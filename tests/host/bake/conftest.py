@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
-import os
 import shutil
-import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +13,10 @@ import pytest
 from aio_image.host.process import run
 from aio_image.paths import Home
 from aio_image.sources.debian_mirror import choose_mirror
+from tests.private import in_private
 
 RELEASE = "trixie"
 PACKAGES = ("systemd-sysv", "systemd-container", "dbus", "python3", "iproute2")
-_CLONE_NEWNS = 0x00020000
 
 Private = Callable[[Callable[[], None]], None]
 
@@ -28,25 +24,7 @@ Private = Callable[[Callable[[], None]], None]
 @pytest.fixture
 def private() -> Private:
     """Runs a function in a child process with a mount namespace of its own; fails as it does."""
-
-    def call(body: Callable[[], None]) -> None:
-        pid = os.fork()
-        if pid == 0:
-            status = 1
-            try:
-                assert ctypes.CDLL(None).unshare(_CLONE_NEWNS) == 0
-                run(["mount", "--make-rprivate", "/"])
-                body()
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "see what the child wrote"
-
-    return call
+    return in_private
 
 
 @pytest.fixture(scope="session")
