@@ -45,7 +45,7 @@ def stack_domain(cloud: Cloud) -> str:
 
     with cloud.temporary("orchestration", path, "the stack"):
         cloud.wait_for("the stack", "CREATE_COMPLETE", lambda: str(stack()["stack_status"]))
-        (signal,) = (one["output_value"] for one in stack()["outputs"])
+        (signal,) = (str(one["output_value"]) for one in stack()["outputs"])
         if not signal.startswith(cloud.target.url(8004)):
             raise CheckFailed(f"instances are told to signal to {signal}")
     cloud.wait_for("the stack", "DELETE_COMPLETE", lambda: str(stack()["stack_status"]))

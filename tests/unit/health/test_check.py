@@ -72,6 +72,12 @@ def test_only_what_is_expected_is_checked(target: Target) -> None:
     ]
     image = replace(bare, expected=(Endpoint("image", "glance", 9292, ""),))
     assert "image-upload" in [one.name for one in checks_for(image)]
+    optional = (
+        Endpoint("orchestration", "heat", 8004, "/v1"),
+        Endpoint("key-manager", "barbican", 9311, ""),
+    )
+    names = [one.name for one in checks_for(replace(bare, expected=optional))]
+    assert names[-2:] == ["secret", "stack"]
     # What a check needs comes before it.
     seen: set[str] = set()
     for check in checks_for(target):
