@@ -37,6 +37,22 @@ ExecStart=cp /etc/says.json /run/aio/status.json
 [Install]
 WantedBy=multi-user.target
 """
+STRAY = """
+[Service]
+ExecStart=python3 -m http.server --bind 0.0.0.0 8999
+[Install]
+WantedBy=multi-user.target
+"""
+ONCE_IT_LISTENS = """
+[Unit]
+After=says.service stray.service
+[Service]
+Type=oneshot
+ExecStart=sh -c 'until ss -Hltn | grep -q :8999; do sleep 0.2; done'
+ExecStart=cp /etc/healthy.json /run/aio/status.json
+[Install]
+WantedBy=multi-user.target
+"""
 FAILING = """
 [Service]
 ExecStart=sh -c 'echo the reason it fails; exit 3'
@@ -171,6 +187,22 @@ def test_gate_does_not_believe_health_without_the_units(steps: Steps, sealed: Pa
     says(sealed, state="healthy", detail="fine", timeline=[])
     error = refused(steps)
     assert error.message.endswith("not active though it says healthy: dead.service: inactive")
+
+
+def test_gate_refuses_what_listens_for_everybody(steps: Steps, sealed: Path) -> None:
+    says(sealed)
+    services = {"services": [{"name": "x", "units": ["says.service", "stray.service"]}]}
+    write(sealed, "/usr/share/aio/services.json", json.dumps(services))
+    healthy = {"stage": "services", "done": 2, "total": 2, "state": "healthy", "detail": "fine"}
+    write(sealed, "/etc/healthy.json", json.dumps({**healthy, "timeline": []}))
+    for name, unit in (("stray", STRAY), ("healthy", ONCE_IT_LISTENS)):
+        write(sealed, f"/etc/systemd/system/{name}.service", unit)
+        wants = sealed / "tree/etc/systemd/system/multi-user.target.wants"
+        (wants / f"{name}.service").symlink_to(f"/etc/systemd/system/{name}.service")
+    error = refused(steps)
+    assert error.message.startswith("the image listens where it should not: tcp 0.0.0.0:8999 ")
+    assert "python3" in error.details[0]
+    assert "deployers/ports.yaml" in error.hint
 
 
 def test_gate_does_not_believe_health_without_a_token(steps: Steps, sealed: Path) -> None:
