@@ -17,22 +17,26 @@ _SAYS = "aio-tiny: "
 _UP = f"{_SAYS}up "
 _NO_CONSOLE_YET = (404, 409)
 _NOVNC = "noVNC"
+_COMPLETE = "complete"
 
 
 def services(cloud: Cloud) -> str:
-    """Conductor, scheduler and compute are up, and there is a hypervisor to schedule to."""
-    rows = cloud.get(_TYPE, "/os-services")["services"]
-    up = {row["binary"] for row in rows if row["state"] == "up" and row["status"] == "enabled"}
-    down = [name for name in _EXPECTED if name not in up]
-    if down:
-        raise CheckFailed(f"not up: {', '.join(down)}", f"journalctl -u {down[0]}")
+    """Conductor, scheduler and compute are up, or soon; there is a hypervisor to schedule to."""
+    cloud.wait_for("nova", _COMPLETE, lambda: _missing(cloud))
     hosts = cloud.get(_TYPE, "/os-hypervisors")["hypervisors"]
     usable = [host for host in hosts if host["state"] == "up" and host["status"] == "enabled"]
     if not usable:
         raise CheckFailed(
             "nova knows no hypervisor that is up", "nova-manage cell_v2 discover_hosts"
         )
-    return f"{', '.join(sorted(up))}; {len(usable)} hypervisor"
+    return f"{', '.join(_EXPECTED)}; {len(usable)} hypervisor"
+
+
+def _missing(cloud: Cloud) -> str:
+    rows = cloud.get(_TYPE, "/os-services")["services"]
+    up = {row["binary"] for row in rows if row["state"] == "up" and row["status"] == "enabled"}
+    down = [name for name in _EXPECTED if name not in up]
+    return f"without {', '.join(down)} (journalctl -u {down[0]})" if down else _COMPLETE
 
 
 def instance(cloud: Cloud) -> str:
