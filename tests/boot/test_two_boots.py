@@ -21,11 +21,12 @@ _CHOSEN = ("ChosenForTheFirst0123456789", "ChosenForTheSecond012345678")
 # What a container has not; in a machine it is compared (test_machines.py).
 _NOT_IN_A_CONTAINER = {
     "random seed /var/lib/systemd/random-seed", "volume group", "physical volumes",
+    "hardware address of br-int", "hardware address of br-ex",
 }  # fmt: skip
 # Not there unless a program asks for it, or a package is added.
 _OPTIONAL = {
     "credential secret /var/lib/systemd/credential.secret", "NVMe host /etc/nvme/host*",
-    "horizon SECRET_KEY",
+    "horizon secret key /var/lib/openstack-dashboard/secret-key/*",
 }  # fmt: skip
 
 
@@ -55,7 +56,11 @@ def _places(disk: RootDisk, secret: str, scratch: Path) -> list[str]:
     """The files that spell ``secret``; fails where the raw disk has it more often than they do."""
     on_disk = disk.find([secret.encode()])
     with disk.mounted(scratch / "look") as root:
-        in_files = [str(path) for path in _files(root) for _ in range(_count(path, secret))]
+        in_files = [
+            f"/{path.relative_to(root)}"
+            for path in _files(root)
+            for _ in range(_count(path, secret))
+        ]
     assert len(on_disk) == len(in_files), (on_disk, in_files)
     return sorted(set(in_files))
 
