@@ -78,7 +78,9 @@ def _names(boot: Boot, address: str) -> list[str]:
         f"SELECT url FROM keystone.endpoint WHERE url LIKE '%{address}%'",
     )  # fmt: skip
     ovs = boot.inside("ovs-vsctl", "get", "Open_vSwitch", ".", "external-ids")
-    certificate = boot.inside("openssl", "x509", "-in", "/etc/aio/pki/cert.pem", "-noout", "-text")
+    certificate = boot.inside(
+        "openssl", "x509", "-in", "/etc/aio/pki/server.pem", "-noout", "-text"
+    )
     found = [*files.splitlines(), *rows.splitlines()]
     found += [what for what, text in {"OVS": ovs, "certificate": certificate}.items()
               if address in text]  # fmt: skip
