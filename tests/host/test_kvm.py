@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aio_image.appliance import probe_guest
 from aio_image.errors import HostError
 from aio_image.host import kvm
 from aio_image.paths import Home
@@ -28,7 +29,8 @@ def test_a_guest_without_an_end_is_stopped() -> None:
 
 
 def test_missing_qemu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kvm, "QEMU", "qemu-system-nowhere")
+    for module in (kvm, probe_guest):
+        monkeypatch.setattr(module, "QEMU", "qemu-system-nowhere")
     with pytest.raises(HostError, match="qemu-system-nowhere is not installed"):
         kvm.run_probe_guest("tcg", "max", 5)
 
