@@ -135,6 +135,11 @@ class Layout:
         return self.at("/run/aio-fence/admin.sock")
 
     @property
+    def fence_alone(self) -> Path:
+        """Exists while that haproxy was asked for, in this boot."""
+        return self.run / "fence-alone"
+
+    @property
     def banner(self) -> Path:
         """Shown above every console's log-in prompt."""
         return self.at("/run/issue.d/aio.issue")

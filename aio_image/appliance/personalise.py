@@ -107,6 +107,7 @@ def persist(layout: Layout, reporter: Reporter) -> None:
             while time.monotonic() < over and settled.fingerprint(layout) == before:
                 time.sleep(2)
         else:
+            fence.close_alone(layout)
             return
 
 

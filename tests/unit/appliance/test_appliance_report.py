@@ -67,7 +67,7 @@ def plant(layout: Layout) -> dict[str, str]:
 def unpacked(target: Path, into: Path) -> Path:
     data = subprocess.run(["zstd", "-dc", target], capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        tar.extractall(into, filter="data")
+        tar.extractall(into)
     return into
 
 
