@@ -7,12 +7,16 @@ IMAGE   ?= build/$(PROFILE).qcow2
 # More words for a command: make image ARGS=--help, make unit ARGS="-k seed -x".
 ARGS    ?=
 
+# Skipped as long as there is no build of this checkout.
+SEALED := tests/host/appliance/test_settle.py tests/host/appliance/test_lifecycle.py \
+	tests/host/bake/test_enable.py
+
 AIO    := .venv/bin/aio-image
 PYTEST := .venv/bin/python -m pytest
 # Loop devices, mounts and containers need root; `aio-image build` finds that out for itself.
 ROOT   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=AIO_IMAGE_HOME)
 
-.PHONY: help setup image build check-image test unit host boot lint format bench doctor clean
+.PHONY: help setup image build check-image test unit host sealed boot lint format bench doctor clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +41,9 @@ unit: setup ## unit tests: no root, no network, seconds
 
 host: setup ## tests with loop devices, mounts, containers and real builds (root)
 	$(ROOT) $(PYTEST) -m "host and not boot" $(ARGS)
+
+sealed: setup ## tests that boot the built appliance natively: settle, reset, recover, enable (root)
+	$(ROOT) $(PYTEST) -m host $(SEALED) $(ARGS)
 
 boot: setup ## tests that boot whole images (minutes each)
 	$(ROOT) $(PYTEST) -m boot $(ARGS)

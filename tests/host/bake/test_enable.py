@@ -1,13 +1,12 @@
 """`aio enable` on a real cloud: the sealed tree of the last build, booted natively.
 
 Of the kept results of debian-aio in this home, or of a folder of `python -m aio_image.bake` that
-AIO_IMAGE_TEST_STEPS names. Two boots: about two minutes on two processors.
+AIO_SEALED names. Two boots: about two minutes on two processors.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,9 +21,7 @@ from aio_image.bake import gate, nspawn
 from aio_image.bake.nspawn import Cable, Container
 from aio_image.host import trees
 from aio_image.host.process import run
-from aio_image.paths import Home
-from aio_image.plan.build import make_plan
-from aio_image.profile.load import load_profile
+from tests.host.appliance.booted import sealed_results
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.host
@@ -39,15 +36,7 @@ MORE = ["stack-domain", "member"]
 @pytest.fixture(scope="session")
 def sealed() -> list[Path]:
     """Root, bake and seal, as kept."""
-    named = os.environ.get("AIO_IMAGE_TEST_STEPS")
-    if named:
-        return [Path(named, step) for step in ("root", "bake", "seal")]
-    plan = make_plan(load_profile("debian-aio"))
-    home = Home.default()
-    found = [home.steps / name / plan.step(name).key for name in ("root", "bake", "seal")]
-    if not all(folder.is_dir() for folder in found):
-        pytest.skip("there is no build of this checkout: run `make build`")
-    return found
+    return sealed_results()
 
 
 class Appliance:
