@@ -48,7 +48,9 @@ _CERTIFICATE = (
     "echo | openssl s_client -connect {address}:5000 -CAfile {ca} -verify_return_error 2>/dev/null"
     " | openssl x509 -noout -ext subjectAltName"
 )
-_ENDPOINTS = "set -a; . /root/openrc; exec openstack endpoint list -f value -c Interface -c URL"
+_ENDPOINTS = (
+    "set -a; . /root/openrc; exec openstack endpoint list -f value -c Interface -c URL 2>&1"
+)
 _OPTIONS = (
     "import sys, nova.conf; from nova import config;"
     " config.parse_args(['x', '--config-file', '/etc/nova/nova.conf',"
@@ -105,7 +107,7 @@ def check_where_it_is(made: Appliance, container: Container, address: str, name:
     assert f"DNS:{name}" in served and f"IP Address:{address}" in served
     endpoints = shell(container, _ENDPOINTS).splitlines()
     public = [line.split()[1] for line in endpoints if line.startswith("public")]
-    assert len(public) >= 6
+    assert len(public) >= 6, endpoints
     assert all(url.startswith(f"https://{name}:") for url in public), public
     assert f"OS_AUTH_URL='https://{name}:5000/v3'" in shell(container, "aio credentials")
     others = "".join(f" -e {one}" for one in (FIRST, SECOND, THIRD) if one != name)
