@@ -69,8 +69,24 @@ def _collect(
     for path in pristine.matches(layout, contents.files):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as content:
-                _shorten(content, contents.largest)
-                _add(tar, f"{top}/files/{path.relative_to(layout.root)}", masker, content)
+                _take(
+                    tar, f"{top}/files/{path.relative_to(layout.root)}", masker, content, contents
+                )
+
+
+def _take(
+    tar: tarfile.TarFile, name: str, masker: Masker, content: IO[bytes], contents: Contents
+) -> None:
+    try:
+        _shorten(content, contents.largest)
+    except OSError:
+        # The kernel's own files (/proc) know no end to go to; they are small.
+        with tempfile.TemporaryFile() as copy:
+            copy.write(content.read(contents.largest))
+            copy.seek(0)
+            _add(tar, name, masker, copy)
+    else:
+        _add(tar, name, masker, content)
 
 
 def _shorten(content: IO[bytes], largest: int) -> None:

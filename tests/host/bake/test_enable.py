@@ -143,7 +143,7 @@ def test_heat_and_barbican_wake_sleep_and_survive(
         copy = tmp_path / "copy"
         copy.mkdir()
         with trees.writable(sealed, copy, tmp_path, durable=False) as root:
-            gate._leave_out(root, RULES)
+            gate.leave_out(root, RULES)
             gate._seed(root, RULES)
             with powered(root, tmp_path / "first.log", orderly=True) as appliance:
                 _first_boot(appliance)

@@ -123,6 +123,13 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
     assert text.splitlines()[-1] == "line 9999" and text.startswith("line 99")
 
 
+def test_a_file_of_the_kernel_has_no_end_to_go_to(tmp_path: Path) -> None:
+    target = tmp_path / "r.tar.zst"
+    bundle.write(Layout(), bundle.Contents({}, ["/proc/cmdline"], 1, 100000), Masker([]), target)
+    found = unpacked(target, tmp_path / "in") / "r/files/proc/cmdline"
+    assert found.read_text() == Path("/proc/cmdline").read_text()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 3 * masking._LONGEST), st.integers(4000, 60000))
 def test_a_border_between_pieces_hides_nothing(at: int, piece: int) -> None:
