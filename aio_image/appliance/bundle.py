@@ -75,14 +75,14 @@ def _collect(
 
 
 def _take(
-    tar: tarfile.TarFile, name: str, masker: Masker, content: IO[bytes], contents: Contents
+    tar: tarfile.TarFile, name: str, masker: Masker, content: IO[bytes], largest: int
 ) -> None:
     try:
-        _shorten(content, contents.largest)
+        _shorten(content, largest)
     except OSError:
         # The kernel's own files (/proc) know no end to go to; they are small.
         with tempfile.TemporaryFile() as copy:
-            copy.write(content.read(contents.largest))
+            copy.write(content.read(largest))
             copy.seek(0)
             _add(tar, name, masker, copy)
     else:
