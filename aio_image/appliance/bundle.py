@@ -70,7 +70,11 @@ def _collect(
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as content:
                 _take(
-                    tar, f"{top}/files/{path.relative_to(layout.root)}", masker, content, contents
+                    tar,
+                    f"{top}/files/{path.relative_to(layout.root)}",
+                    masker,
+                    content,
+                    contents.largest,
                 )
 
 
