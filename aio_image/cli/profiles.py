@@ -6,12 +6,13 @@ import argparse
 import json
 
 from aio_image.cli.options import DEFAULT_PROFILE, columns, command_parser
-from aio_image.profile.load import list_profiles
+from aio_image.profile.load import Listed, list_profiles
 from aio_image.profile.problems import shown
 from aio_image.profile.schema import json_schema
 
 _DESCRIPTION = """\
-Lists the profiles that come with aio-image.
+Lists the profiles that come with aio-image. Where one has not been built and booted by the
+project's tests, its line says so.
 
 A profile is a YAML file that says which appliance to build. Your own needs little more than
   extends: debian-aio
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
                 "name": each.name,
                 "description": each.description,
                 "path": str(each.path),
+                "proven": each.proven,
                 "default": each.name == DEFAULT_PROFILE,
             }
             for each in listed
@@ -47,10 +49,24 @@ def run(args: argparse.Namespace) -> int:
             (
                 each.name,
                 shown(each.path),
-                each.description + (" (default)" if each.name == DEFAULT_PROFILE else ""),
+                each.description + _notes(each),
             )
             for each in listed
         ]
     )
     print("\n".join(lines))
     return 0
+
+
+# What a person should know of an image before building it, by the profile's word.
+CAUTIONS = {
+    "nothing": "not built or booted yet",
+    "root": "not booted yet; only its system's root has been installed",
+    "booted": "",
+}
+
+
+def _notes(each: Listed) -> str:
+    notes = ["default"] if each.name == DEFAULT_PROFILE else []
+    notes += [CAUTIONS[each.proven]] if CAUTIONS[each.proven] else []
+    return f" ({'; '.join(notes)})" if notes else ""

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from aio_image.cli.options import command_parser, profile_arguments
+from aio_image.cli.profiles import CAUTIONS
 from aio_image.profile.load import LoadedProfile, Value, load_profile
 from aio_image.profile.problems import shown
 
@@ -36,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(_as_json(loaded), indent=2))
         return 0
     print(f"# {loaded.name}, from {', '.join(shown(path) for path in loaded.files)}")
+    if caution := CAUTIONS[loaded.proven]:
+        print(f"# {caution}")
     width = max(len(each.key) for each in loaded.values) + 1
     for each in loaded.values:
         value = _written(each.written)
@@ -54,6 +57,7 @@ def _as_json(loaded: LoadedProfile) -> dict[str, Any]:
     return {
         "name": loaded.name,
         "path": str(loaded.path),
+        "proven": loaded.proven,
         "files": [str(path) for path in loaded.files],
         "values": {each.key: _value(each, loaded) for each in loaded.values},
         "scenario": {

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from aio_image import deployers
+from aio_image.deployers.openstack_ansible import series
+
+# The deployer whose supported systems go by series.
+_IN_SERIES = "openstack-ansible"
 
 
 @dataclass(frozen=True)
 class Ability:
     """``required``: words a scenario must have. ``words``: words it may have. ``services``:
-    services that can be set up. ``releases``: of the operating system, by code name.
+    services that can be set up.
     """
 
     deployer: str
     required: tuple[str, ...]
     words: frozenset[str]
     services: frozenset[str]
-    releases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Support:
+    """Operating systems that ``who`` is for: distribution → its releases, by name."""
+
+    who: str
+    systems: Mapping[str, tuple[str, ...]]
+
+    def __str__(self) -> str:
+        """As ``debian bookworm, trixie; ubuntu noble``."""
+        return "; ".join(f"{name} {', '.join(has)}" for name, has in self.systems.items())
 
 
 @cache
 def of(deployer: str) -> Ability | None:
-    """The ability of ``deployer``; None when there is no such deployer."""
+    """The ability of ``deployer``; None when there is no table of it."""
     if deployer not in deployers.names():
         return None
     facts = deployers.load(deployer)
@@ -32,5 +48,15 @@ def of(deployer: str) -> Ability | None:
         required=tuple(facts.scenario.required),
         words=frozenset(facts.scenario.words),
         services=frozenset(service.name for service in facts.services),
-        releases=(facts.release,),
     )
+
+
+def support(deployer: str, release: str) -> Support | None:
+    """The systems of ``deployer``, of its own ``release`` where it has such; None: not known.
+
+    What a commit or an unknown branch supports only its files can tell.
+    """
+    if deployer in deployers.names():
+        return Support(f"the {deployer} deployer", {"debian": (deployers.load(deployer).release,)})
+    named = series.facts().series_named(release) if deployer == _IN_SERIES else None
+    return Support(f"OpenStack-Ansible {named.name}", named.systems) if named else None

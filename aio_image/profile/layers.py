@@ -9,17 +9,23 @@ from pathlib import Path
 from aio_image.paths import resource
 from aio_image.profile.document import Document, Node, parse_value, read_document
 from aio_image.profile.problems import Origin, Problem, meant, shown
+from aio_image.profile.schema import FILE_KEYS
 
-_OWN_KEYS = ("extends", "abstract")
+_OWN_KEYS = ("extends", "abstract", "proven")
+_PROOFS = FILE_KEYS["proven"]["enum"]
 
 
 @dataclass
 class Layered:
-    """A profile's merged tree. ``files`` lists every file read, the profile's own last."""
+    """A profile's merged tree. ``files`` lists every file read, the profile's own last.
+
+    ``proven`` is what the own file says of itself: it is not handed on.
+    """
 
     path: Path
     root: Node
     abstract: bool = False
+    proven: str = _PROOFS[0]
     files: tuple[Path, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     broken_parents: bool = False
@@ -84,13 +90,19 @@ class _Reader:
         # A file reached twice (a diamond) is laid twice and its problems are said once.
         result = Layered(path, document.root, problems=list(document.problems) if first else [])
         own = dict(document.root.value) if isinstance(document.root.value, dict) else {}
-        extends, abstract = (own.pop(key, None) for key in _OWN_KEYS)
+        extends, abstract, proven = (own.pop(key, None) for key in _OWN_KEYS)
         if abstract is not None:
             if isinstance(abstract.value, bool):
                 result.abstract = abstract.value
             elif first:
                 wrong = Problem(abstract.origin, "abstract", "must be true or false")
                 result.problems.append(wrong)
+        if proven is not None:
+            if proven.value in _PROOFS:
+                result.proven = str(proven.value)
+            elif first:
+                message = f"must be {', '.join(_PROOFS[:-1])} or {_PROOFS[-1]}"
+                result.problems.append(Problem(proven.origin, "proven", message))
         under = Node({}, document.root.origin)
         files: list[Path] = []
         for name in self._parents(extends, result, quiet=not first):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from aio_image import deployers
+from aio_image import deployers, systems
 from aio_image.errors import ProfileError, UsageError
 from aio_image.profile import ability, messages
 from aio_image.profile.document import Node
@@ -33,7 +33,10 @@ class Value:
 
 @dataclass(frozen=True)
 class LoadedProfile:
-    """A profile that may be built. ``files`` are all it was read from, its own last."""
+    """A profile that may be built. ``files`` are all it was read from, its own last.
+
+    ``proven`` is its file's word for how far it has been: nothing, root or booted.
+    """
 
     name: str
     path: Path
@@ -41,6 +44,7 @@ class LoadedProfile:
     profile: Profile
     scenario: Scenario
     values: tuple[Value, ...]
+    proven: str
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -66,6 +70,7 @@ class Listed:
     name: str
     description: str
     path: Path
+    proven: str
 
 
 def find_profile(name: str) -> Path:
@@ -94,7 +99,8 @@ def list_profiles() -> list[Listed]:
         layered = load_layers(path.resolve())
         if not layered.abstract:
             description = layered.root.find(("description",)).value
-            found.append(Listed(name, description if isinstance(description, str) else "", path))
+            text = description if isinstance(description, str) else ""
+            found.append(Listed(name, text, path, layered.proven))
     return found
 
 
@@ -118,12 +124,13 @@ def load_profile(name: str, settings: Sequence[str] = ()) -> LoadedProfile:
         problems.append(Problem(Origin(shown(path)), "", message))
     profile = _check_values(layered, problems)
     scenario = _check_scenario(layered, problems)
+    _check_system(layered, problems)
     if problems or profile is None or scenario is None:
         unique = sorted(set(problems), key=_in_reading_order)
         count = f"{len(unique)} problem{'s' if len(unique) > 1 else ''}"
         raise ProfileError(f"{shown(path)}: {count}", details=[str(each) for each in unique])
     values = tuple(_values(layered.root, Profile, ""))
-    return LoadedProfile(path.stem, path, layered.files, profile, scenario, values)
+    return LoadedProfile(path.stem, path, layered.files, profile, scenario, values, layered.proven)
 
 
 def _in_reading_order(problem: Problem) -> tuple[bool, Origin, str, str]:
@@ -173,18 +180,42 @@ def _problem(layered: Layered, path: tuple[int | str, ...], found: Mapping[str, 
 
 
 def _check_scenario(layered: Layered, problems: list[Problem]) -> Scenario | None:
-    """Check what depends on the deployer: scenario words and the system's release."""
+    """Check what depends on the deployer: scenario words."""
     root = layered.root
     deployer = root.find(("deployer",)).value
     able = ability.of(deployer) if isinstance(deployer, str) else None
-    release = root.find(("system", "release"))
-    if able and isinstance(release.value, str) and release.value not in able.releases:
-        choices = ", ".join(able.releases)
-        message = f"the {able.deployer} deployer has no '{release.value}'; it has {choices}"
-        problems.append(Problem(release.origin, "system.release", message))
     scenario = root.find(("scenario",))
     if not isinstance(scenario.value, str):
         return None
     checked, wrong = read_scenario(scenario.value, able)
     problems += [Problem(scenario.origin, "scenario", message) for message in wrong]
     return checked
+
+
+def _check_system(layered: Layered, problems: list[Problem]) -> None:
+    """Check that there is data of the system, and that the deployer supports it."""
+    root = layered.root
+    name, release, deployer, version = (
+        root.find(path)
+        for path in (
+            ("system", "distribution"),
+            ("system", "release"),
+            ("deployer",),
+            ("openstack_ansible", "release"),
+        )
+    )
+    if name.value not in systems.names() or not isinstance(release.value, str):
+        return
+    system = systems.load(str(name.value))
+    if release.value not in system.releases:
+        message = (
+            f"{system.title} '{release.value}' is not known; there is {', '.join(system.releases)}"
+        )
+        problems.append(Problem(release.origin, "system.release", message))
+        return
+    if not isinstance(deployer.value, str) or not isinstance(version.value, str):
+        return
+    support = ability.support(deployer.value, version.value)
+    if support and release.value not in support.systems.get(system.name, ()):
+        message = f"{support.who} is not for {system.title} '{release.value}', but for {support}"
+        problems.append(Problem(release.origin, "system.release", message))

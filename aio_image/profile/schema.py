@@ -107,12 +107,12 @@ class _Section(BaseModel):
 class System(_Section):
     """The operating system of the appliance."""
 
-    distribution: Literal["debian"]
-    """Which distribution."""
+    distribution: Literal["debian", "ubuntu", "centos", "rocky"]
+    """Which distribution. What a deployer supports of them is checked with its release."""
     release: str
-    """Its release by code name, as `trixie`."""
+    """Its release: the code name, as `trixie`, or the number in quotation marks, as `"10"`."""
     architecture: Literal["amd64"]
-    """Processor architecture, in the distribution's own word."""
+    """Processor architecture, in Debian's word."""
 
 
 class Mirrors(_Section):
@@ -120,6 +120,12 @@ class Mirrors(_Section):
 
     debian: Url | None
     """Address of a Debian archive (the part before `/dists`); null: what the build host uses."""
+    ubuntu: Url | None
+    """Likewise of an Ubuntu archive."""
+    centos: Url | None
+    """Address of a CentOS Stream mirror (the part before `/10-stream`); null: CentOS's own."""
+    rocky: Url | None
+    """Address of a Rocky Linux mirror (the part before `/10`); null: Rocky's own."""
     git: dict[GitHost, Url]
     """Git host → address that stands for `https://<host>`, as `file:///srv/git/opendev.org`."""
 
@@ -226,6 +232,12 @@ FILE_KEYS: dict[str, dict[str, Any]] = {
     "abstract": {
         "description": "true: only to be extended, not built.",
         "type": "boolean",
+    },
+    "proven": {
+        "description": "How far this file's own image has been proven (`nothing`: checked and "
+        "rendered only; `root`: its operating system was installed; `booted`: built, booted and "
+        "checked by the project's tests). What extends it begins at `nothing`.",
+        "enum": ["nothing", "root", "booted"],
     },
 }
 

@@ -54,6 +54,16 @@ class Facts:
             return None
         return next((one for one in self.series.values() if one.major == version.major), None)
 
+    def series_named(self, release: str) -> Series | None:
+        """The series that ``release`` (as a profile has it) means by its name alone.
+
+        None for what only a repository can tell: other branches, and commits.
+        """
+        if release == "latest":
+            return max(self.series.values(), key=lambda one: one.major)
+        by_name = (one for one in self.series.values() if release in (one.name, one.branch))
+        return next(by_name, None) or self.series_of(release)
+
 
 @cache
 def facts() -> Facts:

@@ -105,3 +105,11 @@ def test_the_default_profile_says_what_it_must() -> None:
     assert loaded.setting("test.limits.healthy") == 240
     assert loaded.setting("mirrors.debian") is None
     assert loaded.setting("packages.extra") == []
+
+
+def test_how_far_a_profile_is_proven_is_not_handed_on(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: debian-aio\nimage: {size: 20 GiB}\n", encoding="utf-8")
+    assert load_profile("debian-aio").proven == "booted"
+    assert load_profile(str(mine)).proven == "nothing"
+    assert {each.name for each in list_profiles() if each.proven == "booted"} == {"debian-aio"}

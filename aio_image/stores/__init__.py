@@ -1,0 +1,1 @@
+"""What an image carries so that it needs no network: Debian packages and Python wheels."""
