@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from aio_image.appliance.layout import Layout
+from tests.power_cuts import PowerCut
 from tests.unit.appliance.small_image import make_image
 from tests.unit.appliance.test_appliance_personalise import (
-    PowerCut,
     check_end,
     cut_power_after,
     run,

@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,32 +24,13 @@ from tests.host.appliance.storage_bench import (
     INSTANCES,
     Machine,
 )
+from tests.power_cuts import PowerCut, cut_power_after
 
 pytestmark = pytest.mark.host
-_WRITES = ("fsync", "replace", "unlink", "mkdir", "ftruncate")
-
-
-class PowerCut(BaseException):
-    """Nothing catches this: the machine is off."""
-
-
-def cut_power_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
-    """Have the ``calls``-th and every later write, and program, not happen."""
-    count = 0
-
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count > calls:
-                raise PowerCut
-            return real(*arguments, **named)
-
-        return call
-
-    for name in _WRITES:
-        monkeypatch.setattr(os, name, counted(getattr(os, name)))
-    monkeypatch.setattr(subprocess, "run", counted(subprocess.run))
+_CHANGES = [
+    *((os, name) for name in ("fsync", "replace", "unlink", "mkdir", "ftruncate")),
+    (subprocess, "run"),
+]
 
 
 @pytest.fixture
@@ -94,7 +74,7 @@ def test_a_power_cut_at_every_step_of_the_making(
                 subprocess.run(["mkfs.ext4", "-q", "-F", "-L", "old", backing], check=True)
             configure(machine, "2G", wipe=wipe)
             with monkeypatch.context() as cut, contextlib.suppress(PowerCut):
-                cut_power_after(cut, calls)
+                cut_power_after(cut, calls, _CHANGES)
                 machine.boot()
                 over = True
             machine.power_off()
@@ -122,7 +102,7 @@ def test_a_power_cut_at_every_step_of_the_growing(
         machine.add_disk(size=size * GIB)
         configure(machine, f"{begun}G", wipe=True)
         with monkeypatch.context() as cut, contextlib.suppress(PowerCut):
-            cut_power_after(cut, calls)
+            cut_power_after(cut, calls, _CHANGES)
             machine.boot()
             over = True
         machine.power_off()

@@ -24,6 +24,8 @@ from aio_image.appliance.ledger import PREFIX
 from aio_image.appliance.machine import Record
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.appliance.status import Reporter
+from tests import power_cuts
+from tests.power_cuts import PowerCut
 from tests.unit.appliance.small_image import BAKE_ID, SECRETS, make_image, spelled_anywhere
 
 CONFIG = """\
@@ -33,6 +35,12 @@ secrets:
   keystone_auth_admin_password: "chosen-by-hand-and-long-enough"
 """
 ADMIN = "keystone_auth_admin_password"
+_WRITES = ("fsync", "replace", "pwrite", "write", "unlink", "link", "mkdir")
+
+
+def cut_power_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> Callable[[], int]:
+    """Have the ``calls``-th and every later call that changes the disk not happen."""
+    return power_cuts.cut_power_after(monkeypatch, calls, [(os, name) for name in _WRITES])
 
 
 def seeded(image: Layout) -> Layout:
@@ -162,32 +170,6 @@ def test_wrong_input_is_told_before_anything_is_written(image: Layout) -> None:
     image.config.write_text("public_address: 192.0.2.10\n")
     run(image)
     check_end(image, None)
-
-
-class PowerCut(BaseException):
-    """Not an Exception: nothing on the way up may make something of it."""
-
-
-_WRITES = ("fsync", "replace", "pwrite", "write", "unlink", "link", "mkdir")
-
-
-def cut_power_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> Callable[[], int]:
-    """Have the ``calls``-th and every later call that changes the disk not happen."""
-    count = 0
-
-    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count > calls:
-                raise PowerCut
-            return real(*arguments, **named)
-
-        return call
-
-    for name in _WRITES:
-        monkeypatch.setattr(os, name, counted(getattr(os, name)))
-    return lambda: count
 
 
 def test_a_power_cut_anywhere_changes_nothing(

@@ -14,6 +14,7 @@ from aio_image.appliance import pristine, reset
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.bake import pristine as packing
+from tests.power_cuts import PowerCut, cut_power_after
 
 RULES = packing.Rules(
     packed=("/etc", "/var", "/root"),
@@ -22,6 +23,11 @@ RULES = packing.Rules(
     cloud=("/etc/nova", "/etc/neutron", "/root/openrc", "/var/lib/mysql", "/var/lib/aio"),
     secret=("/etc/aio/pki/*", "/etc/openstack_deploy/*"),
 )
+_CHANGES = [
+    (os, name)
+    for name in ("unlink", "rename", "replace", "mkdir", "rmdir", "symlink", "link", "chown",
+                 "lchown", "setxattr", "pwrite", "fsync", "chmod")
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -143,10 +149,6 @@ def test_old_secrets_are_overwritten_where_they_stand(sealed: Layout, tmp_path: 
     assert set(other.read_bytes()) == {0} == set(conf.read_bytes())
 
 
-class PowerCut(BaseException):
-    """No code of ours may catch it."""
-
-
 def test_a_power_cut_at_any_change_ends_the_same(
     sealed: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +174,7 @@ def cut_at_each(
         shutil.rmtree(sealed.root)
         shutil.copytree(kept, sealed.root, symlinks=True)
         with monkeypatch.context() as cut:
-            _cut_after(cut, calls)
+            cut_power_after(cut, calls, _CHANGES)
             with contextlib.suppress(PowerCut):
                 reset.carry_out(sealed, lambda *_: None)
                 over = True
@@ -181,26 +183,6 @@ def cut_at_each(
         # The link alone is removed by systemd's system-update-cleanup.service.
         assert not sealed.reset_order.exists()
     assert calls > 60
-
-
-def _cut_after(cut: pytest.MonkeyPatch, calls: int) -> None:
-    left = calls
-
-    def counted(name: str, module: object) -> None:
-        real = getattr(module, name)
-
-        def call(*given: object, **named: object) -> object:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise PowerCut
-            return real(*given, **named)
-
-        cut.setattr(module, name, call)
-
-    for name in ("unlink", "rename", "replace", "mkdir", "rmdir", "symlink", "link", "chown",
-                 "lchown", "setxattr", "pwrite", "fsync", "chmod"):  # fmt: skip
-        counted(name, os)
 
 
 def test_a_damaged_archive_is_refused_before_anything_changes(sealed: Layout) -> None:

@@ -17,9 +17,9 @@ from aio_image.appliance.layout import Layout
 from aio_image.appliance.machine import Record
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.appliance.status import Reporter
+from tests.power_cuts import PowerCut
 from tests.unit.appliance.small_image import BAKE_ID, spelled_anywhere
 from tests.unit.appliance.test_appliance_personalise import (
-    PowerCut,
     check_certificate,
     check_end,
     cut_power_after,
