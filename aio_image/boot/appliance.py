@@ -36,7 +36,8 @@ class Machine:
     the disk is gone afterwards. ``healthy`` and ``check`` are time limits in seconds where KVM
     works (a profile's test.limits); ``time_limit`` is one to healthy for this very boot.
     ``restarts`` lets the guest reboot; where it may not, a reboot ends it. ``data``, ``clock`` and
-    ``unplugged`` are as in DomainSpec. ``settings`` are more of config.yaml, by dotted key.
+    ``unplugged`` are as in DomainSpec. ``settings`` are more of config.yaml, by dotted key; None
+    takes out what would be there without.
     """
 
     image: Path
@@ -190,11 +191,12 @@ def _make_files(
         disks.make_copy(machine.image, kind, machine.disk)
     made.callback(spec.nvram.unlink, missing_ok=True)
     made.callback(spec.seed.unlink, missing_ok=True)
+    settings = {**_settings(identity), **machine.settings}
     write_seed(
         spec.seed,
         Seed(
             hostname=identity.name,
-            config=config_text({**_settings(identity), **machine.settings}),
+            config=config_text({key: word for key, word in settings.items() if word is not None}),
             network=dhcp_of(identity.mac),
             ssh_keys=machine.ssh_keys,
             instance_id=identity.instance_id,

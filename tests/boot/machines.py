@@ -21,6 +21,7 @@ from aio_image.boot.identity import Identity
 from aio_image.boot.ports import choose_forwards
 from aio_image.boot.watch import Watch
 from aio_image.cli.images import offer_of
+from aio_image.errors import ApplianceError
 from aio_image.health.check import run_checks
 from aio_image.health.client import Cloud
 from aio_image.health.cloud import checks_for
@@ -38,24 +39,24 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Moment:
-    """When to cut: at a ``stage`` of personalise, ``seconds`` after power-on, or both whichever
-    comes first; ``healthy`` seconds after it was healthy."""
+    """When to cut: once ``share`` (0 to 1) of personalise's stages is over, ``seconds`` after
+    power-on, or both whichever comes first; ``healthy`` seconds after it was healthy."""
 
-    stage: int | None = None
+    share: float | None = None
     seconds: float | None = None
     healthy: float | None = None
 
     def __str__(self) -> str:
-        parts = {"stage": self.stage, "after s": self.seconds, "s after healthy": self.healthy}
+        parts = {"share": self.share, "after s": self.seconds, "s after healthy": self.healthy}
         return ", ".join(f"{name} {round(v, 1)}" for name, v in parts.items() if v is not None)
 
     def has_come(self, watch: Watch) -> bool:
         if self.seconds is not None and watch.seconds >= self.seconds:
             return True
         now = watch.progress
-        if self.stage is None or now is None:
+        if self.share is None or now is None:
             return False
-        return now.stage != "personalise" or now.done >= self.stage
+        return now.stage != "personalise" or now.done >= self.share * now.total
 
 
 class _NowError(Exception):
@@ -65,13 +66,13 @@ class _NowError(Exception):
 class _Until(Cancel):
     """Looked at by whoever waits: raises as soon as the moment has come."""
 
-    def __init__(self, watch: Watch, moment: Moment) -> None:
+    def __init__(self, has_come: Callable[[], bool]) -> None:
         super().__init__()
-        self._watch, self._moment = watch, moment
+        self._has_come = has_come
 
     def check(self) -> None:
         super().check()
-        if self._moment.has_come(self._watch):
+        if self._has_come():
             raise _NowError
 
 
@@ -154,7 +155,7 @@ def power_cut(appliance: Appliance, moment: Moment) -> tuple[float, str]:
     disk's format keeps in QEMU's memory. The moment, in seconds, and how far it was."""
     watch = appliance.watch
     try:
-        watch.until_healthy(Events(), _Until(watch, moment))
+        watch.until_healthy(Events(), _Until(lambda: moment.has_come(watch)))
         time.sleep(moment.healthy or 0.0)
     except _NowError:
         pass
@@ -181,6 +182,24 @@ def until_healthy(appliance: Appliance) -> float:
     """Seconds from power-on (or, after ``begin_again``, from then on) until healthy."""
     appliance.watch.until_healthy(Events(), Cancel())
     return appliance.watch.seconds
+
+
+def until_it_says(appliance: Appliance, words: str) -> str:
+    """What the appliance says on its console, as soon as ``words`` are in it."""
+    watch = appliance.watch
+
+    def said() -> str:
+        return watch.progress.detail if watch.progress else ""
+
+    try:
+        watch.until_healthy(Events(), _Until(lambda: words in said()))
+    except _NowError:
+        return said()
+    except ApplianceError as error:
+        # What failed, by the appliance's own words, is what is waited for.
+        assert words in error.message, error.message
+        return error.message
+    raise AssertionError(f"healthy, and nothing said of {words!r}")
 
 
 def begin_again(rig: Rig, appliance: Appliance, number: int) -> Appliance:
