@@ -18,9 +18,11 @@ def missing(wanted: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Those of ``wanted`` (database → processes) that have not reported. One client process."""
     found: set[tuple[str, str]] = set()
     fresh = min(_FRESH, int(uptime()))
+    # A clock that was put back leaves reports of earlier boots that lie in the future.
     queries = [
         f"SELECT DISTINCT '{database}', `binary` FROM {database}.services WHERE NOT deleted"
-        f" AND updated_at > UTC_TIMESTAMP() - INTERVAL {fresh} SECOND;"
+        f" AND updated_at > UTC_TIMESTAMP() - INTERVAL {fresh} SECOND"
+        " AND updated_at < UTC_TIMESTAMP() + INTERVAL 2 SECOND;"
         for database in wanted
     ]
     if queries:
