@@ -240,6 +240,29 @@ def test_how_instances_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert list((tmp_path / "run").iterdir()) == []
 
 
+def test_an_emulated_machine_has_longer_to_show_kvm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kvm").touch()
+    asked: list[float] = []
+
+    def command(_accelerator: str, _cpu: str, _firmware: Path, seconds: float) -> list[str]:
+        asked.append(seconds)
+        return ["true"]
+
+    monkeypatch.setattr(probe_guest, "command", command)
+    detect = tmp_path / "bin" / "systemd-detect-virt"
+    detect.parent.mkdir()
+    for kind in ("kvm", "qemu"):
+        detect.write_text(f"#!/bin/sh\necho {kind}\n")
+        detect.chmod(0o755)
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", str(detect.parent), prepend=os.pathsep)
+            hypervisor.Question(tmp_path / "kvm", tmp_path / "run").answer()
+    hardware, emulated = asked
+    assert emulated > 3 * hardware
+
+
 def test_waiting_for_an_address(image: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter(range(0, 1000, 3))
     said: list[str] = []
