@@ -15,6 +15,7 @@ from .layout import Layout
 from .machine import Record
 from .probing import Prober
 from .problems import ApplianceProblem
+from .room import Room
 from .services import Probe, Services
 from .status import FAILED, HEALTHY, WORKING, CameUp, Failure, Reporter, Status, uptime
 from .units import Unit
@@ -141,8 +142,10 @@ def run(layout: Layout, reporter: Reporter) -> None:
     status.hypervisor = kept.get("hypervisor", "")
     status.url = f"https://{f'[{host}]' if ':' in host else host}/horizon/"
     prober = Prober(wanted.probes, layout.pki / "ca.pem", host)
+    room = Room(layout, wanted.units)
     pause = _FIRST_LOOK
     while True:
+        room.look()
         watch.units_seen()
         if watch.conclude() and _opened(watch, prober, reporter):
             chosen = scrub.sweep(layout)

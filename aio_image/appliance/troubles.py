@@ -39,6 +39,15 @@ def as_problem(error: Exception, layout: Layout) -> ApplianceProblem:
     )
 
 
+def without_room(where: Path, least: int) -> ApplianceProblem | None:
+    """What is wrong with the file system of ``where`` when it has less than ``least`` MiB free."""
+    disk = os.statvfs(where)
+    has_names = disk.f_favail or not disk.f_files  # some file systems do not count them
+    if has_names and disk.f_bavail * disk.f_frsize >= least * _MIB:
+        return None
+    return _full(where)
+
+
 def _full(where: Path) -> ApplianceProblem:
     place = where if where.is_dir() else where.parent
     while not place.is_dir() and place != place.parent:
@@ -48,7 +57,9 @@ def _full(where: Path) -> ApplianceProblem:
         place = place.parent
     disk = os.statvfs(place)
     free, size = (blocks * disk.f_frsize // _MIB for blocks in (disk.f_bavail, disk.f_blocks))
-    reason = f"{free} of {size} MiB free" if disk.f_favail else "no file names (inodes) left"
+    reason = f"{free} of {size} MiB free"
+    if disk.f_files and not disk.f_favail:
+        reason = "no file names (inodes) left"
     return ApplianceProblem(
         f"the file system {place} is full: {reason}",
         hint="make room, or give it a larger disk; it is tried again by itself and at each boot",

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from aio_image.appliance import personalise, resources
+from aio_image.appliance import notices, personalise, resources
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.problems import ApplianceProblem
+from aio_image.appliance.room import Room
 from aio_image.appliance.status import Reporter
 from tests.unit.appliance.small_image import make_image
 from tests.unit.appliance.test_appliance_personalise import check_end, seeded
@@ -75,3 +76,21 @@ def test_too_little_room_is_refused_before_anything_is_written(small: Layout) ->
     with pytest.raises(ApplianceProblem, match="MiB free on the root file system"):
         personalise.run(small, Reporter(small))
     assert files() == before
+
+
+def test_what_a_full_disk_stopped_is_started_when_there_is_room(small: Layout) -> None:
+    started: list[str] = []
+    room = Room(small, ("a.service", "b.service"), started.extend, least=1)
+    room.look()
+    assert notices.every(small) == [] == started
+    filler = fill(small.root, 0)
+    for _ in range(2):
+        room.look()
+        (warning,) = notices.every(small)
+        assert warning.startswith(f"the file system {small.root.parent} is full: 0 of 2 MiB free; ")
+        assert started == []
+    filler.unlink()
+    for _ in range(2):
+        room.look()
+        assert notices.every(small) == []
+        assert started == ["a.service", "b.service"]
