@@ -1,16 +1,9 @@
-"""An appliance that was moved: the same disk under another address; and what keeps one from work.
-
-Natively; the clock and the data disk are a machine's (test_troubles.py).
-"""
+"""An appliance that was moved: the same disk under another address, natively."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,8 +14,6 @@ from tests.private import in_private
 
 pytestmark = pytest.mark.boot
 _MOVED = "192.0.2.77"
-_TROUBLED_SECONDS = 300.0
-_LEFT_FREE = 64 << 10
 
 
 @pytest.fixture
@@ -85,77 +76,3 @@ def _names(boot: Boot, address: str) -> list[str]:
     found += [what for what, text in {"OVS": ovs, "certificate": certificate}.items()
               if address in text]  # fmt: skip
     return found
-
-
-def _until(boot: Boot, wanted: Callable[[dict[str, Any]], bool], limit: float) -> dict[str, Any]:
-    """The status, once it is as ``wanted``."""
-    while True:
-        said = boot.status()
-        if said and wanted(said):
-            return said
-        assert boot.seconds < limit, f"it says only: {said}"
-        time.sleep(0.2)
-
-
-@pytest.mark.parametrize("when", ["first", "later"])
-def test_a_full_disk(disk: RootDisk, scratch: Path, results: Path, when: str) -> None:
-    """The state names it; healthy at the next boot with room, nothing else done."""
-    table = Table(results, f"full-disk-{when}", ("boot", "state", "detail", "healthy"))
-
-    def body() -> None:
-        if when == "later":
-            with powered(disk, scratch, orderly=True) as boot:
-                table.add(boot="first", healthy=round(boot.until_healthy(), 1))
-        with disk.mounted(scratch / "fill") as root:
-            _fill(root)
-        with powered(disk, scratch) as boot:
-            said = _until(
-                boot, lambda now: "space" in _everything(now) or "full" in _everything(now),
-                _TROUBLED_SECONDS,
-            )  # fmt: skip
-            table.add(boot="full", state=said["state"], detail=_everything(said)[:300])
-            assert said["state"] != "healthy"
-        with disk.mounted(scratch / "fill") as root:
-            (root / "filler").unlink()
-        with powered(disk, scratch) as boot:
-            table.add(boot="with room", healthy=round(boot.until_healthy(), 1))
-            assert boot.token()["status"] == 201
-        assert disk.faults() == ""
-        assert disk.find([]) == []
-
-    in_private(body)
-    shutil.rmtree(scratch)
-
-
-def _everything(said: dict[str, Any]) -> str:
-    return " ".join(str(said.get(key, "")) for key in ("detail", "warnings", "failures"))
-
-
-def _fill(root: Path) -> None:
-    """Leave next to nothing free, of what is kept for root, too."""
-    with (root / "filler").open("wb") as file:
-        size = 0
-        step = 1 << 30
-        while step >= _LEFT_FREE:
-            try:
-                os.posix_fallocate(file.fileno(), size, step)
-                size += step
-            except OSError:
-                step //= 2
-
-
-def test_no_address(disk: RootDisk, scratch: Path, results: Path) -> None:
-    """It says so; healthy under its address in the very boot in which that comes, or the next."""
-    table = Table(results, "no-address", ("boot", "state", "detail", "healthy"))
-
-    def body() -> None:
-        nowhere = Who(address="", instance_id="aio-nowhere")
-        with powered(disk, scratch, nowhere) as boot:
-            said = _until(boot, lambda now: "address" in _everything(now), _TROUBLED_SECONDS)
-            table.add(boot="no address", state=said["state"], detail=_everything(said)[:300])
-        with powered(disk, scratch, Who(instance_id="aio-found")) as boot:
-            table.add(boot="an address", healthy=round(boot.until_healthy(), 1))
-            assert boot.token()["status"] == 201
-
-    in_private(body)
-    shutil.rmtree(scratch)

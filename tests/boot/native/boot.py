@@ -31,7 +31,8 @@ ADMIN = "keystone_auth_admin_password"
 _SEED = "var/lib/cloud/seed/nocloud"
 _POLL = 0.0005
 _LOOK = 0.2
-_LIMIT = 600.0
+# Only what fails takes so long, even where a machine of higher priority has the processors.
+_LIMIT = 1800.0
 # How long the container's processes may take to be gone.
 _GONE_SECONDS = 20.0
 # Until systemd answers. A container whose disk went before that never does.
