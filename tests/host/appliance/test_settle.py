@@ -75,7 +75,7 @@ def shell(container: Container, command: str) -> str:
 def said(container: Container, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The status, once it is what is waited for."""
     path = Path(f"/proc/{container.leader}/root/run/aio/status.json")
-    over = time.monotonic() + 300
+    over = time.monotonic() + 1200
     status: dict[str, Any] = {}
     while time.monotonic() < over:
         if path.exists():
@@ -125,7 +125,7 @@ def check_unable(container: Container) -> None:
     (problem,) = status["problems"]
     assert problem in status["detail"]
     assert problem.startswith("line 3: user_variables.nova_nva_conf_overrides: not known here")
-    over = time.monotonic() + 60
+    over = time.monotonic() + 300
     while get(container, f"https://{ADDRESS}/")[0] == 0 and time.monotonic() < over:
         time.sleep(1)
     for scheme in ("http", "https"):

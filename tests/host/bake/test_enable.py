@@ -46,7 +46,7 @@ class Appliance:
         self.container = container
         self.root = root
 
-    def until_healthy(self, seconds: float = 300) -> None:
+    def until_healthy(self, seconds: float = 1200) -> None:
         until = time.monotonic() + seconds
         said: dict[str, Any] = {}
         while time.monotonic() < until:
