@@ -35,6 +35,9 @@ _GROUP_PREFIX = "aio-image."
 # A group is without processes only for a moment at its beginning and at its end.
 _GROUP_STALE_SECONDS = 30
 _PEER = "aio-peer"
+# Not the number of the end inside: a card whose two ends have the same looks like none to who asks
+# for hardware or one end of a pair (aio_image/appliance/addresses.py).
+_PEER_INDEX = "1000"
 _KILL_SECONDS = 20
 # systemd draws one such line a second for a job that takes long.
 _SPINNER = re.compile(r"\[[ *]+\] ")
@@ -227,7 +230,7 @@ def _plug(container: Container, cable: Cable) -> None:
     # nspawn itself only takes interfaces that udev has seen. Its init has only just started:
     # what sets up networks there runs much later.
     ip = [*container.outside(), "ip"]
-    add = ["link", "add", _PEER, "type", "veth"]
+    add = ["link", "add", _PEER, "index", _PEER_INDEX, "type", "veth"]
     run([*ip, *add, "peer", "name", cable.interface, "netns", str(container.leader)])
     run([*ip, "address", "add", cable.peer, "dev", _PEER])
     run([*ip, "link", "set", _PEER, "up"])

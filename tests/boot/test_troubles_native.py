@@ -14,7 +14,7 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 
 from aio_image.appliance.storage import loops
 from aio_image.host.process import run
-from tests.boot.native.boot import ADDRESS, PEER, Boot, Who, powered, prepare
+from tests.boot.native.boot import ADDRESS, LIMIT, PEER, Boot, Who, powered, prepare
 from tests.boot.native.disk import RootDisk
 from tests.boot.table import Table
 from tests.private import in_private
@@ -70,14 +70,18 @@ def _on_console(boot: Boot) -> str:
     return "\n".join(_words(json.JSONDecoder().raw_decode(row)[0]) for row in rows)
 
 
+def _comes(condition: Callable[[], object]) -> bool:
+    return wait_for(condition, LIMIT, pause=0.5)
+
+
 def told(boot: Boot, pattern: str, address: str = ADDRESS) -> str:
     """What the appliance says that matches ``pattern``: in its status, on its console, and on the
     status page at ``address``, which is one to people (503) as long as the cloud is not healthy."""
     wanted = re.compile(pattern)
-    assert wait_for(lambda: wanted.search(_words(boot.status()))), boot.status()
+    assert _comes(lambda: wanted.search(_words(boot.status()))), boot.status()
     found = wanted.search(_words(boot.status()))
-    assert wait_for(lambda: wanted.search(_on_console(boot)), 30)
-    assert wait_for(lambda: wanted.search(_page(boot, address)), pause=1.0), _page(boot, address)
+    assert _comes(lambda: wanted.search(_on_console(boot)))
+    assert _comes(lambda: wanted.search(_page(boot, address))), _page(boot, address)
     assert _page(boot, address).startswith("503 ")
     assert boot.status()["state"] != "healthy"
     assert found is not None
@@ -124,7 +128,7 @@ def test_an_address_that_comes_late(disk: RootDisk, scratch: Path, results: Path
             said = told(boot, keeps, _HOME)
             table.add(boot="later, no address", says=said, healthy=round(boot.until_healthy(), 1))
             with dhcp(boot, _OTHER):
-                assert wait_for(lambda: _OTHER in boot.status().get("url", ""))
+                assert _comes(lambda: _OTHER in boot.status().get("url", ""))
                 table.add(boot="another comes", healthy=round(boot.until_healthy(), 1))
                 assert boot.token(_OTHER)["status"] == 201
                 silent(boot, keeps)

@@ -32,7 +32,7 @@ _SEED = "var/lib/cloud/seed/nocloud"
 _POLL = 0.0005
 _LOOK = 0.2
 # Only what fails takes so long, even where a machine of higher priority has the processors.
-_LIMIT = 1800.0
+LIMIT = 1800.0
 # How long the container's processes may take to be gone.
 _GONE_SECONDS = 20.0
 # Until systemd answers. A container whose disk went before that never does.
@@ -119,7 +119,7 @@ class Boot:
         assert self.container is not None
         return run([*self.container.outside(), *argv], timeout=120).output
 
-    def until_healthy(self, limit: float = _LIMIT) -> float:
+    def until_healthy(self, limit: float = LIMIT) -> float:
         """Seconds from power-on until healthy. What failed meanwhile is in ``troubles``.
 
         A unit may fail and be started again: only ``limit`` is final.
@@ -206,7 +206,7 @@ def cut(
         def watch() -> None:
             try:
                 while not due(boot):
-                    assert boot.seconds < _LIMIT, f"the moment did not come: {boot.status()}"
+                    assert boot.seconds < LIMIT, f"the moment did not come: {boot.status()}"
                     time.sleep(_POLL)
                 at, said = boot.seconds, boot.status()
                 cut_power(root)
@@ -254,6 +254,7 @@ def _started(root: Path, folder: Path, boot: Boot, *, orderly: bool = False) -> 
         orderly=orderly,
         stop_first=(),
         start_seconds=_START_SECONDS,
+        stop_seconds=LIMIT,
     ) as container:
         yield container
 
