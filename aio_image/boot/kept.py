@@ -58,13 +58,16 @@ def noted(home: Home) -> Iterator[Kept]:
             continue  # cut short by a full disk: its folder names nothing to stop
 
 
-def running(kept: Kept) -> bool:
-    """Whether the guest is there; False, too, when its libvirt cannot be asked."""
+def state(kept: Kept) -> str:
+    """``running`` or ``ended``; ``unknown`` when its libvirt cannot be asked.
+
+    An embedded one cannot as long as the command that booted the guest is at work.
+    """
     try:
         with connected(kept.uri, Path(kept.folder)) as connection:
-            return hypervisor.find(connection, kept.name) is not None
+            return "ended" if hypervisor.find(connection, kept.name) is None else "running"
     except HostError:
-        return False
+        return "unknown"
 
 
 def stop(home: Home, name: str) -> None:

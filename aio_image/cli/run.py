@@ -126,7 +126,7 @@ def _how_to_stop(appliance: Appliance) -> str:
 
 
 def _list(home: Home, *, as_json: bool) -> int:
-    found = [(one, "running" if kept.running(one) else "ended") for one in kept.noted(home)]
+    found = [(one, kept.state(one)) for one in kept.noted(home)]
     if as_json:
         print(json.dumps([{**asdict(one), "state": state} for one, state in found], indent=2))
         return EXIT_OK
