@@ -16,10 +16,10 @@ from aio_image.report.events import Notice
 
 _DESCRIPTION = """\
 Checks this host and says how to mend what it finds: programs and their versions, namespaces,
-loop devices, overlays, whether KVM really runs a guest, memory, disk, the Debian mirror.
+loop devices, overlays, whether KVM really runs a guest, memory, disk, the mirror of packages.
 
 As root the checks try things out for real; otherwise those are skipped. Builds and boots run
-the checks they need by themselves. PROFILE says which release of Debian the mirror must serve.
+the checks they need by themselves. PROFILE says which system's release the mirror must serve.
 
 Exit code 3 when something that a build or a boot needs is missing.
 
@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
     purposes = (args.purpose,) if args.purpose else (BUILD, BOOT)
     needed = {check.name for purpose in purposes for check in checks_for(purpose)}
     profile = load_profile(args.profile, args.settings)
-    packages = Packages(profile.setting("system.release"), profile.setting("mirrors.debian"))
+    system = profile.profile.system
+    packages = Packages(
+        system.distribution, system.release, profile.setting(f"mirrors.{system.distribution}")
+    )
     host = Host(Home.default(), build_home(), thorough=True, packages=packages)
     with events_for(args) as events:
         results = examine(host, events)

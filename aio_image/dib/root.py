@@ -6,108 +6,82 @@ KiB of each package, a line each, sorted).
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from aio_image.dib import apt_root, rpm_root
+from aio_image.dib.recipe import Recipe
 from aio_image.dib.run import DibRun, run_dib
+from aio_image.errors import HostError
 from aio_image.execution.context import StepContext
-from aio_image.host import process
-from aio_image.sources.debian_mirror import (
-    DEFAULT_ARCHIVE,
-    DEFAULT_SECURITY,
-    DebianMirror,
-    choose_mirror,
-    image_sources,
-)
+from aio_image.host.process import clean_environment
+from aio_image.sources.mirrors import Mirror, choose
+from aio_image.systems import System, load
 
-_ELEMENTS = (
-    "aio-root",
-    "aio-system-network",
-    "aio-system-boot",
-    "aio-system-tiny",
-    "aio-root-tree",
-)
-_COMPONENTS = ("main",)
+# How each family of distributions is made: its `recipe`, and the list of what is `installed`.
+_FAMILIES: dict[str, ModuleType] = {"debian": apt_root, "redhat": rpm_root}
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
-def run(ctx: StepContext, elements: tuple[str, ...] = _ELEMENTS) -> None:
+def run(ctx: StepContext) -> None:
     """Build the tree.
 
-    Settings: ``system.release`` (Debian's code name), ``system.architecture``,
-    ``mirrors.debian`` (URL or None: the build host's), ``packages`` (names), ``stand_in``
-    (names that an empty package provides), ``exclude`` (dpkg patterns of files to leave out).
-    Raises MirrorError when no mirror serves the release, BuildError when the installation fails.
+    Settings: ``system.distribution``, ``system.release`` (as in its table, ``systems/``),
+    ``system.architecture``, ``mirrors.<distribution>`` (URL or None: the build host's, or where
+    it is published), ``packages`` (names); with apt also ``stand_in`` (names that an empty package
+    provides) and ``exclude`` (dpkg patterns of files to leave out). Raises HostError when the
+    host lacks what the distribution's root is made with, MirrorError when no mirror serves the
+    release, BuildError when the installation fails.
     """
     settings = ctx.step.settings
-    ctx.progress("looking for a Debian mirror")
-    mirror = choose_mirror(
-        settings["system.release"],
-        settings.get("mirrors.debian"),
-        components=_COMPONENTS,
-        architecture=settings["system.architecture"],
-    )
+    system = load(settings["system.distribution"])
+    release = system.releases[settings["system.release"]]
+    require(system)
+    ctx.progress(f"looking for a {system.title} mirror")
+    named = settings.get(f"mirrors.{system.name}")
+    mirror = choose(system, release, named, settings["system.architecture"])
     ctx.progress(f"installing {len(settings['packages'])} packages and what they need "
-                 f"from {mirror.uri} ({mirror.archives[0].origin})")  # fmt: skip
+                 f"from {mirror.uri} ({mirror.origin})")  # fmt: skip
     tree = ctx.output / "tree"
+    made = recipe(settings, system, mirror, ctx.home.downloads)
+    host = clean_environment() if made.proxies else {}
+    proxies = {name: host[name] for name in _PROXIES if name in host}
     run_dib(
         ctx,
         DibRun(
-            elements=elements,
+            elements=made.elements,
             # -n: without DIB's `base`. The size is never used; given, it is not measured.
             arguments=("-n", "-a", settings["system.architecture"], "--image-size", "1"),
-            variables={**_inputs(ctx, mirror, settings), "AIO_TREE": str(tree)},
+            variables={**proxies, **made.written(ctx.work), "AIO_TREE": str(tree)},
             sync=False,
         ),
     )
-    (ctx.output / "packages.txt").write_text(installed_packages(tree), encoding="utf-8")
-
-
-def installed_packages(tree: Path) -> str:
-    """``packages.txt`` of a root: what dpkg lists there."""
-    listed = process.run(
-        ["dpkg-query", f"--admindir={tree}/var/lib/dpkg", "--show",
-         "--showformat=${db:Status-Abbrev}\t${Package}\t${Version}\t${Installed-Size}\n"],
-    ).output  # fmt: skip
-    rows = (line.split("\t") for line in listed.splitlines())
-    # An empty package states no size.
-    return "".join(
-        sorted(
-            f"{name} {version} {size or 0}\n"
-            for state, name, version, size in rows
-            if state.startswith("ii")
-        )
+    (ctx.output / "packages.txt").write_text(
+        _FAMILIES[system.family].installed(tree), encoding="utf-8"
     )
 
 
-def _inputs(ctx: StepContext, mirror: DebianMirror, settings: Any) -> dict[str, str]:
-    """Write the files the element aio-root reads, and name them in its variables."""
-    release = settings["system.release"]
-    files = {
-        "AIO_PACKAGES": ("packages", "".join(f"{name}\n" for name in settings["packages"])),
-        "AIO_STAND_IN": ("stand-in", "".join(f"{name}\n" for name in settings.get("stand_in", ()))),
-        "AIO_EXCLUDES": (
-            "excludes",
-            "".join(f"path-exclude={pattern}\n" for pattern in settings.get("exclude", ())),
-        ),
-        "AIO_BUILD_SOURCES": ("build.sources", mirror.as_sources()),
-        "AIO_BUILD_APT_CONF": ("build.apt.conf", mirror.config.as_apt_conf()),
-        "AIO_IMAGE_SOURCES": (
-            "image.sources",
-            image_sources(release, DEFAULT_ARCHIVE, DEFAULT_SECURITY, _COMPONENTS),
-        ),
+def recipe(settings: Mapping[str, Any], system: System, mirror: Mirror, downloads: Path) -> Recipe:
+    """What disk-image-create is told. ``downloads``: the folder of packages that are kept."""
+    release = system.releases[settings["system.release"]]
+    made: Recipe = _FAMILIES[system.family].recipe(settings, system, release, mirror, downloads)
+    return made
+
+
+def require(system: System) -> None:
+    """Make sure that the host can make a root of ``system``. HostError that names all it lacks."""
+    path = clean_environment()["PATH"]
+    lacking = {
+        name: package
+        for name, package in system.programs.items()
+        if shutil.which(name, path=path) is None
     }
-    variables = {}
-    for variable, (name, text) in files.items():
-        path = ctx.work / name
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
-        variables[variable] = str(path)
-    archives = ctx.home.downloads / "debian" / release
-    archives.mkdir(parents=True, exist_ok=True)
-    return {
-        **variables,
-        "AIO_RELEASE": release,
-        "AIO_ARCHITECTURE": settings["system.architecture"],
-        "AIO_ARCHIVES": str(archives),
-        "AIO_MOUNT_MIRROR": "1" if mirror.is_local else "0",
-    }
+    lacking |= {str(file): package for file, package in system.files.items() if not file.exists()}
+    if lacking:
+        raise HostError(
+            f"a root of {system.title} needs {', '.join(lacking)}, which this host has not",
+            hint=f"install the packages: {' '.join(dict.fromkeys(lacking.values()))}",
+        )

@@ -44,8 +44,10 @@ def skipped(detail: str) -> Finding:
 
 @dataclass(frozen=True)
 class Packages:
-    """Where a build would have its packages from: ``release``, and ``mirror`` if one is named."""
+    """Where a build would have its packages from: ``distribution`` and ``release`` by their names
+    in ``systems``, and ``mirror`` if one is named."""
 
+    distribution: str
     release: str
     mirror: str | None
 

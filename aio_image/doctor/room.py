@@ -18,6 +18,7 @@ from aio_image.doctor.model import (
     warning,
 )
 from aio_image.errors import MirrorError
+from aio_image.systems import load
 
 _GB = 1e9
 # A tree of 2 GB, what the bake and the image add, and one more generation beside it.
@@ -82,11 +83,14 @@ def mirror(host: Host) -> Finding:
     if host.packages is None:
         return skipped("no profile says what from")
     # Imported here: everything else works without the libraries that reach mirrors.
-    from aio_image.sources.debian_mirror import choose_mirror  # noqa: PLC0415
+    from aio_image.sources.mirrors import choose  # noqa: PLC0415
 
+    asked = host.packages
+    system = load(asked.distribution)
+    release = system.releases[asked.release]
     began = time.monotonic()
     try:
-        found = choose_mirror(host.packages.release, host.packages.mirror)
+        found = choose(system, release, asked.mirror, "amd64")
     except MirrorError as error:
         return failed("; ".join([error.message, *error.details]), error.hint)
-    return ok(f"{found.uri} serves {host.packages.release} ({time.monotonic() - began:.1f} s)")
+    return ok(f"{found.uri} serves {release.title} ({time.monotonic() - began:.1f} s)")

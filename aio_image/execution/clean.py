@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from aio_image import systems
 from aio_image.errors import HostError
 from aio_image.execution.locks import ResultLock
 from aio_image.host import mounts, reap, runs
@@ -135,7 +136,8 @@ def _packages(home: Home, going: set[Path]) -> Iterator[Removal]:
         for path in roots
         for line in path.read_text(encoding="utf-8").splitlines()
     }
-    for folder in sorted(home.downloads.glob("debian/*/")):
+    folders = [home.downloads / name for name in systems.names()]
+    for folder in sorted(release for each in folders for release in each.glob("*/")):
         unused = tuple(
             path
             for path in sorted(folder.glob("*_*_*.deb"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 # Rooms whose code decides what is in an image. The others (host, execution, report, errors)
 # say how programs are run and watched: a change there makes no other image.
-CODE_ROOMS = ("dib", "sources", "bake", "deployers", "manifest")
+CODE_ROOMS = ("dib", "sources", "systems", "bake", "deployers", "manifest")
 # Modules of those rooms that only watch or carry: a change there makes no other image either.
 CODE_APART = (
     "aio_image.dib.log",
@@ -60,6 +60,7 @@ STEPS: tuple[StepRow, ...] = (
             "elements/aio-root*/**",
             "elements/aio-system*/**",
             "aio_image/dib/block_device/tree.py",
+            "aio_image/systems/{distribution}.yaml",
         ),
         code="aio_image.dib.root",
         distributions=("diskimage-builder",),

@@ -1,8 +1,9 @@
-"""Which Debian mirror a build takes its packages from.
+"""Which mirror of Debian, or of a distribution made like it, a build takes its packages from.
 
 The profile's own, else the one the build host's apt is set up with: whoever runs the host has
 chosen a mirror that works there. Each candidate is asked for the suite's InRelease before
 anything is built, so that a mirror without Debian 13 is named at once and not by apt half-way.
+Where the host names none of another distribution, that is looked for where it is published.
 """
 
 from __future__ import annotations
@@ -18,15 +19,10 @@ import requests
 from aio_image.errors import MirrorError
 from aio_image.sources.apt_config import AptConfig, read_apt_config
 from aio_image.sources.apt_sources import AptSource, read_apt_sources
+from aio_image.systems import System, load
 
-DEFAULT_ARCHIVE = "http://deb.debian.org/debian"
-DEFAULT_SECURITY = "http://deb.debian.org/debian-security"
-_KEY_RING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+DEBIAN = load("debian")
 _SECONDS = 15.0
-_HINT = (
-    "name a mirror that serves it in the profile (mirrors: {debian: URL}), "
-    "or in the host's /etc/apt/sources.list"
-)
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,11 @@ class DebianMirror:
         return self.archives[0].uri
 
     @property
+    def origin(self) -> str:
+        """Who named it."""
+        return self.archives[0].origin
+
+    @property
     def is_local(self) -> bool:
         """Whether part of it is a folder of the build host."""
         return any(urlsplit(a.uri).scheme in ("file", "copy") for a in self.archives)
@@ -74,13 +75,14 @@ class DebianMirror:
         return "\n".join(archive.as_deb822() for archive in self.archives)
 
 
-def image_sources(release: str, archive: str, security: str, components: Sequence[str]) -> str:
-    """What /etc/apt/sources.list.d/debian.sources holds in the image; never the build's mirror."""
+def image_sources(release: str, system: System = DEBIAN) -> str:
+    """What is in /etc/apt/sources.list.d of the image: where its distribution is published."""
+    its = system.archive
     return "\n".join(
-        Archive(uri, suites, tuple(components), _KEY_RING, "image").as_deb822()
+        Archive(uri, suites, its.components, its.key_ring, "image").as_deb822()
         for uri, suites in (
-            (archive, (release, f"{release}-updates")),
-            (security, (f"{release}-security",)),
+            (its.main, (release, f"{release}-updates")),
+            (its.security, (f"{release}-security",)),
         )
     )
 
@@ -89,12 +91,12 @@ def choose_mirror(
     release: str,
     named: str | None = None,
     *,
-    components: Sequence[str] = ("main",),
+    system: System = DEBIAN,
     architecture: str = "amd64",
     etc_apt: Path = Path("/etc/apt"),
     config: AptConfig | None = None,
 ) -> DebianMirror:
-    """The first mirror that serves ``release`` (a code name) for ``architecture``.
+    """The first mirror that serves ``release`` (a code name) of ``system`` for ``architecture``.
 
     ``named`` is the profile's mirror; only that one is asked then. Updates and security archives
     are added where they can be had from the same source of trust. Raises MirrorError, with one
@@ -102,7 +104,8 @@ def choose_mirror(
     """
     config = read_apt_config() if config is None else config
     sources = read_apt_sources(etc_apt)
-    candidates = list(_candidates(named, sources, config))
+    components = system.archive.components
+    candidates = list(_candidates(named, sources, config, system))
     tried: list[str] = []
     for source in candidates:
         problem = _problem(source.uri, release, components, architecture, config)
@@ -112,51 +115,62 @@ def choose_mirror(
         suites = [release]
         if not _problem(source.uri, f"{release}-updates", components, architecture, config):
             suites.append(f"{release}-updates")
-        main = Archive(source.uri, tuple(suites), tuple(components), _trust(source), source.origin)
-        security = _security(release, main, sources, architecture=architecture, config=config)
+        main = Archive(source.uri, tuple(suites), components, _trust(source, system), source.origin)
+        security = _security(
+            release, main, sources, system, architecture=architecture, config=config
+        )
         return DebianMirror((main, *security), config)
     if not candidates:
-        tried.append(f"no Debian archive in {etc_apt}/sources.list or sources.list.d")
+        tried.append(f"no {system.title} archive in {etc_apt}/sources.list or sources.list.d")
     raise MirrorError(
-        f"no Debian mirror serves {release} ({', '.join(components)}, {architecture})",
-        hint=_HINT,
+        f"no {system.title} mirror serves {release} ({', '.join(components)}, {architecture})",
+        hint=f"name a mirror that serves it in the profile (mirrors: {{{system.name}: URL}}), "
+        "or in the host's /etc/apt/sources.list",
         details=tried,
     )
 
 
 def _candidates(
-    named: str | None, sources: Sequence[AptSource], config: AptConfig
+    named: str | None, sources: Sequence[AptSource], config: AptConfig, system: System
 ) -> Iterator[AptSource]:
     """Archives to ask, without repeats: the profile's alone, else the host's in apt's order."""
     if named:
-        yield AptSource(named.rstrip("/"), "", (), None, "the profile's mirrors.debian")
+        origin = f"the profile's mirrors.{system.name}"
+        yield AptSource(named.rstrip("/"), "", (), None, origin)
         return
     seen: set[str] = set()
     for source in _expanded(sources, config):
-        # Other vendors' archives and flat ones ("./") hold no Debian suite: do not ask them.
-        is_archive = source.uri.endswith("/debian") or "main" in source.components
+        # Other vendors' archives and flat ones ("./") hold no such suite: do not ask them.
+        is_archive = source.uri.endswith(f"/{system.name}") or "main" in source.components
         if is_archive and not _is_security(source) and source.uri not in seen:
             seen.add(source.uri)
             yield source
+    if system.archive.fallback and system.archive.main not in seen:
+        yield AptSource(system.archive.main, "", (), None, f"where {system.title} is published")
 
 
 def _security(
     release: str,
     main: Archive,
     sources: Sequence[AptSource],
+    system: System,
     *,
     architecture: str,
     config: AptConfig,
 ) -> Iterator[Archive]:
-    """The security archive: the host's, else the one beside the mirror; none if neither serves."""
+    """The security archive: the host's, else the one beside the mirror or in it; none if none."""
     suite = f"{release}-security"
-    beside = AptSource(f"{main.uri}-security", suite, (), main.signed_by, main.origin)
+    near = [
+        AptSource(uri, suite, (), main.signed_by, main.origin)
+        for uri in (f"{main.uri}-security", main.uri)
+    ]
     listed = [s for s in _expanded(sources, config) if _is_security(s)]
     # A mirror named by the profile is meant to be the only one.
     by_profile = main.origin.startswith("the profile")
-    for source in [beside] if by_profile else [*listed, beside]:
+    for source in near if by_profile else [*listed, *near]:
         if not _problem(source.uri, suite, main.components, architecture, config):
-            yield Archive(source.uri, (suite,), main.components, _trust(source), source.origin)
+            trust = _trust(source, system)
+            yield Archive(source.uri, (suite,), main.components, trust, source.origin)
             return
 
 
@@ -164,11 +178,12 @@ def _is_security(source: AptSource) -> bool:
     return "security" in source.suite or source.uri.endswith("-security")
 
 
-def _trust(source: AptSource) -> Path | None:
-    """The source's own key ring, else Debian's, so that a host that trusts other keys works too."""
+def _trust(source: AptSource, system: System) -> Path | None:
+    """The source's own key ring, else the distribution's: a host may trust other keys."""
     if source.signed_by is not None and source.signed_by.exists():
         return source.signed_by
-    return _KEY_RING if _KEY_RING.exists() else None
+    ring = system.archive.key_ring
+    return ring if ring is not None and ring.exists() else None
 
 
 def _expanded(sources: Iterable[AptSource], config: AptConfig) -> Iterator[AptSource]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.host
 def test_every_check_ends_with_a_finding(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     seen: list[Event] = []
-    host = Host(home, home, thorough=True, packages=Packages("trixie", None))
+    host = Host(home, home, thorough=True, packages=Packages("debian", "trixie", None))
     results = examine(host, Events(seen.append))
     assert seen == results
     assert [each.check for each in results] == [check.name for check in all_checks()]

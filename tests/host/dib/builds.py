@@ -12,6 +12,7 @@ from aio_image.plan.model import Step
 from aio_image.report.events import Events, StepProgress
 
 ROOT_SETTINGS: dict[str, Any] = {
+    "system.distribution": "debian",
     "system.release": "trixie",
     "system.architecture": "amd64",
     "mirrors.debian": None,

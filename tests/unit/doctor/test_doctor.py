@@ -114,10 +114,10 @@ def test_disk_space_is_that_of_where_builds_are_kept(
 def test_the_mirror_is_asked_for_the_release_of_the_profile(tmp_path: Path) -> None:
     home = Home(tmp_path)
     # Nothing listens on the discard port of this very machine.
-    dead = Packages("buzz-lightyear", "http://127.0.0.1:9/debian")
+    dead = Packages("debian", "trixie", "http://127.0.0.1:9/debian")
     found = room.mirror(Host(home, home, thorough=True, packages=dead))
     assert found.outcome == "failed"
-    assert "no Debian mirror serves buzz-lightyear" in found.detail
+    assert "no Debian mirror serves trixie" in found.detail
     assert "http://127.0.0.1:9/debian" in found.detail
     assert found.hint
     assert room.mirror(Host(home, home, thorough=True)).outcome == "skipped"

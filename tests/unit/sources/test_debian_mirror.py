@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from aio_image.errors import EXIT_MIRROR, MirrorError
 from aio_image.sources.apt_config import AptConfig, parse_apt_config
 from aio_image.sources.debian_mirror import DebianMirror, choose_mirror, image_sources
+from aio_image.systems import load
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -198,10 +200,42 @@ def test_proxies_by_host_and_scheme() -> None:
 
 
 def test_the_images_sources_are_its_own() -> None:
-    text = image_sources("trixie", "http://a.example/debian", "http://a.example/sec", ("main",))
-    assert text == (
-        "Types: deb\nURIs: http://a.example/debian\nSuites: trixie trixie-updates\n"
+    assert image_sources("trixie") == (
+        "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie trixie-updates\n"
         "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n\n"
-        "Types: deb\nURIs: http://a.example/sec\nSuites: trixie-security\n"
+        "Types: deb\nURIs: http://deb.debian.org/debian-security\nSuites: trixie-security\n"
         "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     )
+
+
+def test_another_distributions_archive(tmp_path: Path, served: tuple[Path, str]) -> None:
+    """Ubuntu's security updates lie in the archive itself; its key ring is its own."""
+    folder, url = served
+    for suite in ("noble", "noble-updates", "noble-security"):
+        archive(folder / "ubuntu", suite, components="main universe")
+    etc = etc_apt(tmp_path / "apt", f"deb {url}/debian bookworm main\n")
+    mirror = choose_mirror(
+        "noble", f"{url}/ubuntu", system=load("ubuntu"), etc_apt=etc, config=AptConfig()
+    )
+    assert [(a.uri, a.suites, a.components) for a in mirror.archives] == [
+        (f"{url}/ubuntu", ("noble", "noble-updates"), ("main", "universe")),
+        (f"{url}/ubuntu", ("noble-security",), ("main", "universe")),
+    ]
+    assert "Signed-By: /usr/share/keyrings/ubuntu-" in image_sources("noble", load("ubuntu"))
+
+
+def test_where_the_host_has_none_of_a_distribution_it_is_asked_where_it_is_published(
+    tmp_path: Path, served: tuple[Path, str]
+) -> None:
+    folder, url = served
+    published = load("ubuntu")
+    away = replace(published, archive=replace(published.archive, main=f"{url}/published"))
+    etc = etc_apt(tmp_path / "apt", f"deb {url}/debian bookworm main\n")
+    with pytest.raises(MirrorError) as caught:
+        choose_mirror("noble", system=away, etc_apt=etc, config=AptConfig())
+    assert caught.value.message == "no Ubuntu mirror serves noble (main, universe, amd64)"
+    assert caught.value.details[1].startswith(f"{url}/published (from where Ubuntu is published): ")
+    assert "mirrors: {ubuntu: URL}" in caught.value.hint
+    archive(folder / "published", "noble", components="main universe")
+    found = choose_mirror("noble", system=away, etc_apt=etc, config=AptConfig())
+    assert (found.uri, found.origin) == (f"{url}/published", "where Ubuntu is published")
