@@ -1,4 +1,4 @@
-"""What disk-image-create is told for each shipped profile's root: `golden/roots/<profile>.yaml`.
+"""What disk-image-create is told for each shipped profile's root: `golden/roots/<profile>.json`.
 
 Its elements with all that they need (as DIB itself works it out), variables, files and packages.
 What cannot be built here is checked this far.
@@ -7,6 +7,7 @@ To accept a change on purpose: AIO_ACCEPT=1 pytest tests/unit/dib/test_recipes.p
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections import Counter
@@ -15,7 +16,6 @@ from typing import Any
 
 import diskimage_builder
 import pytest
-import yaml
 from diskimage_builder import element_dependencies
 
 from aio_image import systems
@@ -84,15 +84,15 @@ def test_recipes_are_as_agreed(name: str) -> None:
                   for key, (where, text) in recipe.files.items()},
         "proxies": recipe.proxies,
     }  # fmt: skip
-    golden = _GOLDEN / f"{name}.yaml"
+    golden = _GOLDEN / f"{name}.json"
     if os.environ.get("AIO_ACCEPT"):
         golden.parent.mkdir(exist_ok=True)
-        golden.write_text(yaml.safe_dump(told, sort_keys=False, width=110), encoding="utf-8")
-    assert told == yaml.safe_load(golden.read_text(encoding="utf-8"))
+        golden.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    assert told == json.loads(golden.read_text(encoding="utf-8"))
 
 
 def test_there_is_no_golden_file_too_many() -> None:
-    assert {path.stem for path in _GOLDEN.glob("*.yaml")} == set(_OF_OSA)
+    assert {path.stem for path in _GOLDEN.glob("*.json")} == set(_OF_OSA)
 
 
 @pytest.mark.parametrize("name", _OF_OSA)
