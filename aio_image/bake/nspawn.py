@@ -132,6 +132,7 @@ def booted(
     wait: bool = True,
     orderly: bool = True,
     stop_first: Sequence[str] = ("rabbitmq-server.service",),
+    own_network_settings: bool = False,
 ) -> Iterator[Container]:
     """Boot ``root`` up to systemd's ``target`` ("": its default); end it when the block ends.
 
@@ -139,6 +140,7 @@ def booted(
     ``console`` gets what init says. Without ``cable`` there is no network inside but loopback.
     ``wait`` holds back until systemd has finished starting. With ``orderly`` it is shut down at the
     end, ``stop_first`` first, unless the block raises: then, and without, it is killed.
+    ``own_network_settings`` lets it write sysctls of the network, which are its namespace's own.
     Needs root; be in a private mount namespace. Raises HostError when nspawn cannot
     work here and BuildError when the container does not start, or does not stop, in time.
     """
@@ -146,7 +148,16 @@ def booted(
     group = _GROUP_PREFIX + secrets.token_hex(6)
     words = [f"systemd.unit={target}"] if target else []
     words += [f"systemd.mask={unit}" for unit in mask]
-    child = _spawn(root, console, words, hostname, group, cabled=cable is not None)
+    child = _spawn(
+        root,
+        console,
+        words,
+        hostname,
+        group,
+        cabled=cable is not None,
+        # systemd's docs/ENVIRONMENT.md; `1` would open the build host's own settings as well.
+        api="network" if own_network_settings else "",
+    )
     done = False
     try:
         leader = _wait_for_leader(child, console, start_seconds)
@@ -173,6 +184,7 @@ def _spawn(
     group: str,
     *,
     cabled: bool,
+    api: str = "",
 ) -> subprocess.Popen[bytes]:
     nspawn = [
         "systemd-nspawn", "--quiet", "--directory", str(root), "--boot",
@@ -196,7 +208,12 @@ def _spawn(
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=clean_environment({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}),
+                env=clean_environment(
+                    {
+                        "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+                        **({"SYSTEMD_NSPAWN_API_VFS_WRITABLE": api} if api else {}),
+                    }
+                ),
             )  # fmt: skip
         except FileNotFoundError as error:
             raise HostError(f"{error.filename}: not found", hint="run `make setup`") from error

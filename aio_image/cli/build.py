@@ -8,13 +8,12 @@ from pathlib import Path
 
 from aio_image.cli.elevate import ensure_root
 from aio_image.cli.options import DEFAULT_PROFILE, build_home, command_parser
-from aio_image.cli.planning import plan_arguments, plan_of, summary
+from aio_image.cli.planning import STEPS_HELP, plan_arguments, plan_of, summary
 from aio_image.cli.reporting import events_for
 from aio_image.manifest.deliver import Delivery, check_target, deliver, delivered
 from aio_image.paths import Home
 from aio_image.plan.model import Plan
 from aio_image.plan.outlook import outlook
-from aio_image.plan.table import STEP_NAMES
 from aio_image.profile.problems import shown
 from aio_image.report.events import Events, Notice, Result
 
@@ -26,7 +25,7 @@ Each step's result is kept. A build with nothing changed does nothing; a change 
 that depend on it; a build that failed or was stopped goes on at that step. `aio-image plan`
 shows which steps will run, and why. Needs root: it starts itself again through sudo.
 
-steps: {", ".join(STEP_NAMES)}
+{STEPS_HELP}
 
 examples:
   aio-image build                                  the default profile, {DEFAULT_PROFILE}

@@ -14,7 +14,7 @@ from aio_image.cli.options import (
 )
 from aio_image.deployers.openstack_ansible import locking
 from aio_image.errors import UsageError
-from aio_image.profile.load import LoadedProfile, load_profile
+from aio_image.profile.load import load_profile
 from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import VARIABLE, chosen
 from aio_image.sources.git.pins import Lock
@@ -86,17 +86,12 @@ def run(args: argparse.Namespace) -> int:
         allowed=allowed,
         told=lambda name, done, total: _told(args, name, done, total),
     )
-    path = args.output or lock_path(loaded)
+    path = args.output or loaded.lock_path
     new = path.with_name(f".{path.name}.new")
     new.write_text(found.text(), "utf-8")
     new.replace(path)
     _say(args, found, path)
     return 0
-
-
-def lock_path(loaded: LoadedProfile) -> Path:
-    """Where the lock of a profile is: what it says, else beside whoever calls."""
-    return Path(loaded.profile.openstack_ansible.lock or f"{loaded.name}.lock.yaml")
 
 
 def _told(args: argparse.Namespace, name: str, done: int, total: int) -> None:

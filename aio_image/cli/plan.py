@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from aio_image.cli.options import build_home, columns, command_parser
-from aio_image.cli.planning import plan_arguments, plan_of, summary
+from aio_image.cli.planning import STEPS_HELP, plan_arguments, plan_of, summary
 from aio_image.plan.outlook import StepOutlook, outlook
 from aio_image.plan.table import STEP_NAMES
 
@@ -17,7 +17,7 @@ Shows each step of a build, whether it would run, and why. Changes nothing.
 A step's result is kept under a key made from everything it depends on: files, settings, the
 code that runs it, and the steps before it. While the key is the same, the step is not run.
 
-steps: {", ".join(STEP_NAMES)}
+{STEPS_HELP}
 
 examples:
   aio-image plan

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 
 from aio_image.cli.options import profile_arguments
 from aio_image.errors import UsageError
 from aio_image.plan.build import make_plan
 from aio_image.plan.model import Plan
 from aio_image.plan.outlook import StepOutlook
-from aio_image.plan.table import STEP_NAMES
+from aio_image.plan.table import STEP_NAMES, STEPS
 from aio_image.profile.load import load_profile
+
+# For the descriptions of commands: the steps of each deployer.
+STEPS_HELP = "\n".join(
+    textwrap.fill(
+        f"steps ({deployer}): {', '.join(row.name for row in rows)}",
+        width=95,
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+    )
+    for (deployer, _level), rows in STEPS.items()
+)
 
 
 def plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +50,14 @@ def plan_of(args: argparse.Namespace) -> Plan:
     named = (args.start, getattr(args, "inputs", None))
     if args.no_gate and "gate" in named:
         raise UsageError("--no-gate leaves out the step gate, which another option names")
-    return make_plan(load_profile(args.profile, args.settings), gate=not args.no_gate)
+    plan = make_plan(load_profile(args.profile, args.settings), gate=not args.no_gate)
+    known = [step.name for step in plan.steps]
+    for name in named:
+        if name and name not in known:
+            raise UsageError(
+                f"profile {plan.profile} has no step {name}", hint=f"it has {', '.join(known)}"
+            )
+    return plan
 
 
 def summary(rows: tuple[StepOutlook, ...]) -> str:

@@ -11,6 +11,7 @@ from aio_image.deployers.facts import (
     Service,
     load,
     names,
+    packages,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Service",
     "load",
     "names",
+    "packages",
 ]

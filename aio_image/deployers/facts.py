@@ -139,6 +139,14 @@ class Packages:
     stand_in: Mapping[str, str]
     exclude: tuple[str, ...]
 
+    def of(self, services: Collection[str]) -> tuple[str, ...]:
+        """Packages of the system and of ``services``, without repeats, in the table's order."""
+        named = list(self.system)
+        for service, packages in self.services.items():
+            if service in services:
+                named.extend(packages)
+        return tuple(dict.fromkeys(named))
+
 
 @dataclass(frozen=True)
 class DeployerFacts:
@@ -147,7 +155,6 @@ class DeployerFacts:
     name: str
     release: str
     scenario: Scenario
-    packages: Packages
     services: tuple[Service, ...]
     secrets: tuple[Secret, ...]
     recovery: tuple[Mapping[str, Any], ...]
@@ -164,14 +171,6 @@ class DeployerFacts:
     def dormant_of(self, services: Collection[str]) -> tuple[str, ...]:
         """Names of the services that an image that runs ``services`` has besides, asleep."""
         return tuple(name for name in self.scenario.optional if name not in services)
-
-    def packages_of(self, services: Collection[str]) -> tuple[str, ...]:
-        """Packages of the system and of ``services``, without repeats, in the table's order."""
-        named = list(self.packages.system)
-        for service, packages in self.packages.services.items():
-            if service in services:
-                named.extend(packages)
-        return tuple(dict.fromkeys(named))
 
     def secrets_of(self, services: Collection[str]) -> tuple[Secret, ...]:
         """Secrets that ``services`` bring."""
@@ -243,13 +242,11 @@ def load(name: str) -> DeployerFacts:
     room = _ROOM / name
     try:
         services = _read(room / "services.yaml")
-        packages = _read(room / "packages.yaml")
         secrets = _read(room / "secrets.yaml")
         return DeployerFacts(
             name=name,
-            release=packages["release"],
+            release=_read(room / "packages.yaml")["release"],
             scenario=_scenario(services["scenario"]),
-            packages=_packages(packages),
             services=tuple(
                 _service(key, row, key in services["scenario"]["optional"])
                 for key, row in services["services"].items()
@@ -261,6 +258,23 @@ def load(name: str) -> DeployerFacts:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise AioError(f"{room}: a table of the deployer is malformed: {error!r}") from error
+
+
+@cache
+def packages(name: str) -> Packages:
+    """What is installed for the deployer called ``name``. KeyError when there is none."""
+    path = _room(name) / "packages.yaml"
+    if not path.is_file():
+        raise KeyError(name)
+    try:
+        return _packages(_read(path))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AioError(f"{path}: is malformed: {error!r}") from error
+
+
+def _room(name: str) -> Path:
+    """The folder of a deployer's tables: a Python name may have no hyphen."""
+    return _ROOM / name.replace("-", "_")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def build(
         try:
             with runs.claimed(home, plan.profile) as this:
                 runner = Runner(
-                    home, codes or load_codes(), events, cancel, keep_failed=keep_failed
+                    home, codes or load_codes(plan), events, cancel, keep_failed=keep_failed
                 )
                 try:
                     return runner.run(plan, this, start=start, targets=targets)

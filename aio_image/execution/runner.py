@@ -24,7 +24,6 @@ from aio_image.paths import Home
 from aio_image.plan.kept import read_record
 from aio_image.plan.model import Plan, Step
 from aio_image.plan.outlook import TARGETS, StepOutlook, outlook
-from aio_image.plan.table import STEPS
 from aio_image.report.events import (
     Events,
     Notice,
@@ -35,9 +34,9 @@ from aio_image.report.events import (
 )
 
 
-def load_codes() -> dict[str, StepCode]:
+def load_codes(plan: Plan) -> dict[str, StepCode]:
     """Each step's code by the step's name: the function ``run`` of the module in its table row."""
-    return {row.name: _Lazy(row.code) for row in STEPS}
+    return {step.name: _Lazy(step.code) for step in plan.steps}
 
 
 class _Lazy:

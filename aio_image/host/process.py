@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,3 +94,39 @@ def run(
             f"exit {done.returncode} from {pasted}{last}", hint=hint, details=said[-20:], log=log
         )
     return result
+
+
+def follow(
+    argv: Sequence[str | Path],
+    on_line: Callable[[str], None],
+    *,
+    env: Mapping[str, str] | None = None,
+) -> int:
+    """Run ``argv`` to its end, handing each line it says (both streams) to ``on_line``; its status.
+
+    For what works long and is watched meanwhile. Environment and stdin as for ``run``. Raises
+    HostError when the program is missing; when ``on_line`` raises, it is killed.
+    """
+    words = [str(word) for word in argv]
+    try:
+        child = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(env),
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise HostError(f"{error.filename}: not found") from error
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            on_line(line.rstrip("\n"))
+        return child.wait()
+    finally:
+        child.stdout.close()
+        if child.poll() is None:
+            child.kill()
+            child.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aio_image import deployers
@@ -10,32 +11,35 @@ from aio_image.plan.inputs import code_inputs, file_inputs, version_input
 from aio_image.plan.model import Input, Plan, Step, step_key
 from aio_image.plan.table import STEPS, StepRow
 from aio_image.profile.load import LoadedProfile
+from aio_image.sources.git import pins
 
 
 def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
     """The frozen steps of ``loaded``, in the order they run. Reads files, changes nothing.
 
     Without ``gate`` the plan has no such step; its image then has another key, so that one which
-    was never booted is not taken for one that was. Raises UsageError for a deployer without steps.
+    was never booted is not taken for one that was. Raises UsageError for a deployer and level
+    without steps, ProfileError where a lock is needed and is not there.
     """
-    deployer = loaded.profile.deployer
-    if deployer not in deployers.names():
+    profile = loaded.profile
+    steps_of = STEPS.get((profile.deployer, profile.level))
+    if steps_of is None:
         raise UsageError(
-            f"profile {loaded.name}: this version has no build steps for the deployer {deployer}",
-            hint=f"`aio-image lock {loaded.name}` resolves its sources",
+            f"profile {loaded.name}: this version has no build steps for the deployer "
+            f"{profile.deployer} at the level {profile.level}",
+            hint="it has: " + ", ".join(" ".join(known) for known in STEPS),
         )
-    rows = [row for row in STEPS if gate or row.name != "gate"]
-    facts = _facts(loaded)
+    rows = [row for row in steps_of if gate or row.name != "gate"]
     keys: dict[str, str] = {}
     steps: list[Step] = []
     for row in rows:
         needs = tuple(name for name in row.needs if name in keys)
         settings = {name: loaded.setting(name) for name in row.settings}
-        settings |= {name: facts[name] for name in row.facts}
+        settings |= {name: _FACTS[name](loaded) for name in row.facts}
         inputs = _inputs(row, loaded)
         key = step_key(row.name, settings, inputs, tuple(keys[name] for name in needs))
         keys[row.name] = key
-        steps.append(Step(row.name, row.title, needs, settings, inputs, key))
+        steps.append(Step(row.name, row.title, needs, settings, inputs, key, row.code))
     return Plan(loaded.name, tuple(steps))
 
 
@@ -51,17 +55,28 @@ def _inputs(row: StepRow, loaded: LoadedProfile) -> tuple[Input, ...]:
     return tuple(found[label] for label in sorted(found))
 
 
-def _facts(loaded: LoadedProfile) -> dict[str, Any]:
-    known = deployers.load(loaded.profile.deployer)
-    dormant = known.dormant_of(loaded.services)
-    installed = (*loaded.services, *dormant)
-    packages = {*known.packages_of(installed), *loaded.profile.packages.extra}
-    return {
-        "profile": loaded.name,
-        "scenario": loaded.scenario.text,
-        "services": list(loaded.services),
-        "dormant": list(dormant),
-        "packages": sorted(packages),
-        "stand_in": sorted(known.packages.stand_in),
-        "exclude": list(known.packages.exclude),
-    }
+def _dormant(loaded: LoadedProfile) -> tuple[str, ...]:
+    deployer = loaded.profile.deployer
+    if deployer not in deployers.names():
+        return ()
+    return deployers.load(deployer).dormant_of(loaded.services)
+
+
+def _packages(loaded: LoadedProfile) -> list[str]:
+    known = deployers.packages(loaded.profile.deployer)
+    installed = (*loaded.services, *_dormant(loaded))
+    return sorted({*known.of(installed), *loaded.profile.packages.extra})
+
+
+# What a row's ``facts`` names, each worked out only where a row asks for it.
+_FACTS: Mapping[str, Callable[[LoadedProfile], Any]] = {
+    "profile": lambda loaded: loaded.name,
+    "scenario": lambda loaded: loaded.scenario.text,
+    "services": lambda loaded: list(loaded.services),
+    "dormant": lambda loaded: list(_dormant(loaded)),
+    "packages": _packages,
+    "stand_in": lambda loaded: sorted(deployers.packages(loaded.profile.deployer).stand_in),
+    "exclude": lambda loaded: list(deployers.packages(loaded.profile.deployer).exclude),
+    # By lines, so that `aio-image plan` can say which of them changed.
+    "lock": lambda loaded: pins.read(loaded.lock_path).text().splitlines(),
+}

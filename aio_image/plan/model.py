@@ -24,7 +24,8 @@ class Step:
     ``name`` is also its folder's name and selects the code that runs it; ``needs`` are the steps
     whose outputs it reads; ``settings`` are the values (JSON types) it takes from the profile.
     ``key`` is the sha256 (hex) over name, settings, inputs and the keys of its needs: two steps
-    with one key give the same result, so the second is not run.
+    with one key give the same result, so the second is not run. ``code`` names the module that
+    runs it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Step:
     settings: Mapping[str, Any]
     inputs: tuple[Input, ...]
     key: str
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ by file: ``code`` names the module that runs the step, and what that imports fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 # Rooms whose code decides what is in an image. The others (host, execution, report, errors)
 # say how programs are run and watched: a change there makes no other image.
@@ -44,130 +45,206 @@ class StepRow:
     distributions: tuple[str, ...] = ()
 
 
-STEPS: tuple[StepRow, ...] = (
-    StepRow(
-        name="root",
-        title="Install the operating system and its packages",
-        needs=(),
-        settings=(
-            "system.distribution",
-            "system.release",
-            "system.architecture",
-            "mirrors.debian",
-        ),
-        facts=("packages", "stand_in", "exclude"),
-        files=(
-            "elements/aio-root*/**",
-            "elements/aio-system*/**",
-            "aio_image/dib/block_device/tree.py",
-            "aio_image/systems/{distribution}.yaml",
-        ),
-        code="aio_image.dib.root",
-        distributions=("diskimage-builder",),
+_ROOT = StepRow(
+    name="root",
+    title="Install the operating system and its packages",
+    needs=(),
+    settings=(
+        "system.distribution",
+        "system.release",
+        "system.architecture",
+        "mirrors.debian",
     ),
-    StepRow(
-        name="bake",
-        title="Set up OpenStack inside the root",
-        needs=("root",),
-        settings=("deployer", "level"),
-        facts=("scenario", "services", "dormant"),
-        files=(
-            "playbooks/**",
-            "cloud-init/**",
-            "aio_image/appliance/**",
-            "aio_image/deployers/{deployer}/recovery.yaml",
-            # What of the rest is installed too: `shared` of appliance/install.yaml.
-            "aio_image/__init__.py",
-            "aio_image/errors.py",
-            "aio_image/health/**",
-            "aio_image/host/__init__.py",
-            "aio_image/host/cancel.py",
-            "aio_image/report/__init__.py",
-            "aio_image/report/checks.py",
-            "aio_image/report/events.py",
-            "aio_image/report/lines.py",
-            "aio_image/report/words.py",
-            "aio_image/deployers/ports.yaml",
-            "aio_image/deployers/{deployer}/services.yaml",
-            "aio_image/deployers/{deployer}/secrets.yaml",
-            "aio_image/deployers/{deployer}/settle.yaml",
-        ),
-        code="aio_image.bake.bake",
-        distributions=("ansible-core",),
+    facts=("packages", "stand_in", "exclude"),
+    files=(
+        "elements/aio-root*/**",
+        "elements/aio-system*/**",
+        "aio_image/dib/block_device/tree.py",
+        "aio_image/systems/{distribution}.yaml",
     ),
-    StepRow(
-        name="seal",
-        title="Remove what two machines must not share",
-        needs=("root", "bake"),
-        settings=("deployer",),
-        facts=("services", "dormant"),
-        files=(
-            "aio_image/deployers/{deployer}/secrets.yaml",
-            "aio_image/bake/seal.yaml",
-            "aio_image/bake/pristine.yaml",
-        ),
-        code="aio_image.bake.seal",
-    ),
-    StepRow(
-        name="gate",
-        title="Boot a throw-away copy until it is healthy",
-        needs=("root", "bake", "seal"),
-        settings=("deployer",),
-        facts=("services", "dormant"),
-        files=(
-            "aio_image/bake/gate.yaml",
-            "aio_image/bake/outside.py",
-            "aio_image/deployers/ports.yaml",
-        ),
-        code="aio_image.bake.gate",
-    ),
-    StepRow(
-        name="image",
-        title="Write the disk image",
-        needs=("root", "bake", "seal", "gate"),
-        settings=(
-            "system.architecture",
-            "image.size",
-            "image.format",
-            "image.compression",
-            "image.filesystem",
-            "image.label",
-            "kernel.cmdline",
-            "kernel.console",
-        ),
-        facts=(),
-        files=(
-            "elements/aio-image*/**",
-            "aio_image/dib/block_device/__init__.py",
-            "aio_image/dib/block_device/esp.py",
-            "aio_image/dib/block_device/partitioning.py",
-        ),
-        code="aio_image.dib.image",
-        distributions=("diskimage-builder",),
-    ),
-    StepRow(
-        name="manifest",
-        title="Write checksums and the manifest",
-        needs=("root", "bake", "seal", "gate", "image"),
-        settings=(
-            "description",
-            "deployer",
-            "level",
-            "system.distribution",
-            "system.release",
-            "system.architecture",
-            "appliance.memory",
-            "appliance.cpus",
-            "test.memory",
-            "test.cpus",
-            "test.limits.healthy",
-            "test.limits.check",
-            "image.size",
-        ),
-        facts=("profile", "scenario", "services", "dormant"),
-        files=(),
-        code="aio_image.manifest.step",
-    ),
+    code="aio_image.dib.root",
+    distributions=("diskimage-builder",),
 )
 
-STEP_NAMES = tuple(row.name for row in STEPS)
+_BAKE = StepRow(
+    name="bake",
+    title="Set up OpenStack inside the root",
+    needs=("root",),
+    settings=("deployer", "level"),
+    facts=("scenario", "services", "dormant"),
+    files=(
+        "playbooks/**",
+        "cloud-init/**",
+        "aio_image/appliance/**",
+        "aio_image/deployers/{deployer}/recovery.yaml",
+        # What of the rest is installed too: `shared` of appliance/install.yaml.
+        "aio_image/__init__.py",
+        "aio_image/errors.py",
+        "aio_image/health/**",
+        "aio_image/host/__init__.py",
+        "aio_image/host/cancel.py",
+        "aio_image/report/__init__.py",
+        "aio_image/report/checks.py",
+        "aio_image/report/events.py",
+        "aio_image/report/lines.py",
+        "aio_image/report/words.py",
+        "aio_image/deployers/ports.yaml",
+        "aio_image/deployers/{deployer}/services.yaml",
+        "aio_image/deployers/{deployer}/secrets.yaml",
+        "aio_image/deployers/{deployer}/settle.yaml",
+    ),
+    code="aio_image.bake.bake",
+    distributions=("ansible-core",),
+)
+
+_SEAL = StepRow(
+    name="seal",
+    title="Remove what two machines must not share",
+    needs=("root", "bake"),
+    settings=("deployer",),
+    facts=("services", "dormant"),
+    files=(
+        "aio_image/deployers/{deployer}/secrets.yaml",
+        "aio_image/bake/seal.yaml",
+        "aio_image/bake/pristine.yaml",
+    ),
+    code="aio_image.bake.seal",
+)
+
+_GATE = StepRow(
+    name="gate",
+    title="Boot a throw-away copy until it is healthy",
+    needs=("root", "bake", "seal"),
+    settings=("deployer",),
+    facts=("services", "dormant"),
+    files=(
+        "aio_image/bake/gate.yaml",
+        "aio_image/bake/outside.py",
+        "aio_image/deployers/ports.yaml",
+    ),
+    code="aio_image.bake.gate",
+)
+
+_IMAGE = StepRow(
+    name="image",
+    title="Write the disk image",
+    needs=("root", "bake", "seal", "gate"),
+    settings=(
+        "system.architecture",
+        "image.size",
+        "image.format",
+        "image.compression",
+        "image.filesystem",
+        "image.label",
+        "kernel.cmdline",
+        "kernel.console",
+    ),
+    facts=(),
+    files=(
+        "elements/aio-image*/**",
+        "aio_image/dib/block_device/__init__.py",
+        "aio_image/dib/block_device/esp.py",
+        "aio_image/dib/block_device/partitioning.py",
+    ),
+    code="aio_image.dib.image",
+    distributions=("diskimage-builder",),
+)
+
+_MANIFEST = StepRow(
+    name="manifest",
+    title="Write checksums and the manifest",
+    needs=("root", "bake", "seal", "gate", "image"),
+    settings=(
+        "description",
+        "deployer",
+        "level",
+        "system.distribution",
+        "system.release",
+        "system.architecture",
+        "appliance.memory",
+        "appliance.cpus",
+        "test.memory",
+        "test.cpus",
+        "test.limits.healthy",
+        "test.limits.check",
+        "image.size",
+    ),
+    facts=("profile", "scenario", "services", "dormant"),
+    files=(),
+    code="aio_image.manifest.step",
+)
+
+# What every run of OpenStack-Ansible's own programs in a container depends on.
+_REACHED = (
+    "system.distribution",
+    "system.release",
+    "system.architecture",
+    "mirrors.debian",
+)
+_DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
+
+
+def _playbook(name: str, title: str, after: tuple[str, ...]) -> StepRow:
+    """A step that runs the playbook openstack.osa.<name>, laid over ``after``."""
+    return StepRow(
+        name=name,
+        title=title,
+        needs=after,
+        settings=_REACHED,
+        facts=(),
+        files=_DEPLOYING,
+        code="aio_image.bake.osa.playbooks",
+    )
+
+
+_SOURCES = StepRow(
+    name="sources",
+    title="Put the git repositories in place",
+    needs=("root",),
+    settings=(),
+    facts=("lock",),
+    files=(),
+    code="aio_image.bake.osa.sources",
+)
+_BOOTSTRAP = StepRow(
+    name="bootstrap",
+    title="Run OpenStack-Ansible's bootstrap scripts",
+    needs=("root", "sources"),
+    settings=("deployer", *_REACHED),
+    facts=("lock", "scenario"),
+    files=_DEPLOYING,
+    code="aio_image.bake.osa.bootstrap",
+)
+_BOOTSTRAPPED = ("root", "sources", "bootstrap")
+_PLAYBOOKS = (
+    _playbook("setup_hosts", "Run the playbook setup_hosts", _BOOTSTRAPPED),
+    _playbook(
+        "setup_infrastructure",
+        "Run the playbook setup_infrastructure",
+        (*_BOOTSTRAPPED, "setup_hosts"),
+    ),
+    _playbook(
+        "setup_openstack",
+        "Run the playbook setup_openstack",
+        (*_BOOTSTRAPPED, "setup_hosts", "setup_infrastructure"),
+    ),
+)
+_DEPLOYED = (*_BOOTSTRAPPED, *(row.name for row in _PLAYBOOKS))
+
+# By deployer and level: the steps of a build, in the order they run.
+STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
+    ("debian", "deployed"): (_ROOT, _BAKE, _SEAL, _GATE, _IMAGE, _MANIFEST),
+    ("openstack-ansible", "deployed"): (
+        _ROOT,
+        _SOURCES,
+        _BOOTSTRAP,
+        *_PLAYBOOKS,
+        replace(_SEAL, needs=_DEPLOYED),
+        replace(_GATE, needs=(*_DEPLOYED, "seal")),
+        replace(_IMAGE, needs=(*_DEPLOYED, "seal", "gate")),
+        replace(_MANIFEST, needs=(*_DEPLOYED, "seal", "gate", "image")),
+    ),
+}
+
+# Every name there is, for command lines; a plan has those of its deployer.
+STEP_NAMES = tuple(dict.fromkeys(row.name for rows in STEPS.values() for row in rows))

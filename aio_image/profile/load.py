@@ -53,6 +53,11 @@ class LoadedProfile:
             return self.scenario.services
         return deployers.load(self.profile.deployer).services_of(self.scenario.expanded)
 
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock of its git sources is: what it says, else beside whoever calls."""
+        return Path(self.profile.openstack_ansible.lock or f"{self.name}.lock.yaml")
+
     def setting(self, key: str) -> Any:
         """The settled value of a dotted key in JSON types (sizes in bytes, times in seconds)."""
         found: Any = self.profile

@@ -60,7 +60,8 @@ def keep_results(home: Home, root: Path, before: str) -> None:
 
 
 def main(target: str) -> int:
-    codes = {row.name: importlib.import_module(row.code).run for row in STEPS[:5]}
+    rows = STEPS["debian", "deployed"][:5]
+    codes = {row.name: importlib.import_module(row.code).run for row in rows}
     with reporter_for(sys.stdout, "json") as reporter:
         try:
             build(small_plan(), Home.default(), Events(reporter), targets=(target,), codes=codes)

@@ -102,6 +102,11 @@ def read(path: Path) -> Lock:
         ) from error
     except UnicodeDecodeError as error:
         raise ProfileError(f"{path}: is not UTF-8 text") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, path: str = "the lock") -> Lock:
+    """The lock that ``text`` is; ``path`` is what errors call it. Raises as ``read`` does."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         table = yaml.safe_load(text)

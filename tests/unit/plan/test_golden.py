@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from aio_image import deployers
-from aio_image.errors import UsageError
+from aio_image.errors import ProfileError
 from aio_image.plan.build import make_plan
 from aio_image.profile.layers import shipped
 from aio_image.profile.load import list_profiles, load_profile
+from aio_image.sources.git.pins import Lock, Pin, parse
 
 _GOLDEN = Path(__file__).with_name("golden")
 _FROM_TABLES = ("packages", "stand_in", "exclude")
@@ -45,10 +46,31 @@ def test_plans_are_as_agreed(name: str) -> None:
     assert told == json.loads(golden.read_text(encoding="utf-8"))
 
 
-def test_a_deployer_without_steps_says_what_there_is() -> None:
-    with pytest.raises(UsageError, match="no build steps for the deployer openstack-ansible") as no:
+def test_without_a_lock_it_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProfileError, match=r"osa-aio-metal\.lock\.yaml") as no:
         make_plan(load_profile("osa-aio-metal"))
-    assert no.value.hint == "`aio-image lock osa-aio-metal` resolves its sources"
+    assert no.value.hint == "`aio-image lock PROFILE` makes it"
+
+
+def test_openstack_ansible_is_built_from_its_lock_playbook_by_playbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lock = Lock(
+        "openstack-ansible", "2026.1", "33.0.1", "aio_metal",
+        (Pin("nova", "service", "https://o.example/nova", "a" * 40, "b" * 40),),
+    )  # fmt: skip
+    Path("osa-aio-metal.lock.yaml").write_text(lock.text())
+    plan = make_plan(load_profile("osa-aio-metal"))
+    names = [step.name for step in plan.steps]
+    assert names[:6] == [
+        "root", "sources", "bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack",
+    ]  # fmt: skip
+    assert plan.step("setup_openstack").needs == tuple(names[:5])
+    assert parse("\n".join(plan.step("sources").settings["lock"])) == lock
 
 
 def test_there_is_no_golden_file_too_many() -> None:

@@ -1,0 +1,1 @@
+"""OpenStack-Ansible in an image: its sources, its own bootstrap scripts, and its playbooks."""

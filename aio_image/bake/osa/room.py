@@ -1,0 +1,117 @@
+"""The booted container that OpenStack-Ansible's own programs run in, and how they are run there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aio_image.bake import nspawn
+from aio_image.bake.lent import lent
+from aio_image.bake.nspawn import INSIDE, Container
+from aio_image.deployers.openstack_ansible.deploying import deployment
+from aio_image.execution.context import StepContext
+from aio_image.host import trees
+from aio_image.host.process import follow
+from aio_image.host.uplink import uplink
+from aio_image.sources.debian_mirror import choose_mirror
+from aio_image.sources.python_index import host_index
+
+# The image's first boot is not this one.
+_NOT_NOW = (
+    "cloud-init-local.service",
+    "cloud-init-network.service",
+    "cloud-init-main.service",
+    "cloud-config.service",
+    "cloud-final.service",
+)
+_STAND_INS = "/usr/local/sbin"
+# Nova's conductor ignores SIGTERM, and systemd gives it a minute and a half.
+_STOP_SECONDS = 300
+_START_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Room:
+    """``root`` is the tree, as seen from outside; ``environment`` what programs inside are told."""
+
+    container: Container
+    root: Path
+    environment: Mapping[str, str]
+
+    def run(
+        self,
+        argv: Sequence[str],
+        on_line: Callable[[str], None],
+        *,
+        folder: str = "/root",
+        environment: Mapping[str, str] | None = None,
+    ) -> int:
+        """Run ``argv`` inside, in ``folder``; each line it says goes to ``on_line``. Its status."""
+        variables = {**INSIDE, **self.environment, **(environment or {})}
+        words = [f"{name}={value}" for name, value in variables.items()]
+        enter = ["nsenter", "--target", str(self.container.leader), "--all", "--", "env", "-i"]
+        command = f"cd {shlex.quote(folder)} && exec {shlex.join(argv)}"
+        return follow([*enter, *words, "bash", "-c", command], on_line)
+
+
+@contextmanager
+def entered(ctx: StepContext, needs: Sequence[str]) -> Iterator[Room]:
+    """The trees of ``needs`` booted, with what the build host lends; keeps ``tree/``, what changed.
+
+    Settings: ``system.release``, ``system.architecture``, ``mirrors.debian``. Be in private mount
+    and pid namespaces.
+    """
+    settings = ctx.step.settings
+    mirror = choose_mirror(
+        settings["system.release"],
+        settings["mirrors.debian"],
+        architecture=settings["system.architecture"],
+    )
+    layers = [ctx.inputs[name] for name in needs]
+    with ExitStack() as stack:
+        root = stack.enter_context(trees.writable(layers, ctx.output, ctx.work))
+        stack.enter_context(_stand_ins(root))
+        ctx.progress("Boot the tree in systemd-nspawn", 0.0)
+        container = stack.enter_context(
+            nspawn.booted(
+                root,
+                console=ctx.log.with_suffix(".console.log"),
+                target="multi-user.target",
+                mask=_NOT_NOW,
+                hostname="aio1",
+                own_network_settings=True,
+                start_seconds=_START_SECONDS,
+                stop_seconds=_STOP_SECONDS,
+            )
+        )
+        with uplink(container.leader, ctx.work), lent(container, mirror, host_index()) as had:
+            _addresses(container)
+            yield Room(container, root, had.environment)
+        ctx.progress("Stop everything in good order", 1.0)
+
+
+def _addresses(container: Container) -> None:
+    """Those of the cloud itself, which its bridges have once there are bridges."""
+    table = deployment().addresses
+    for name in ("host", "external"):
+        container.run(["ip", "address", "add", f"{table[name]}/32", "dev", "lo"])
+
+
+@contextmanager
+def _stand_ins(root: Path) -> Iterator[None]:
+    """Programs of deploy.yaml before the real ones, in the tree for as long as the block runs."""
+    made = []
+    for name, text in deployment().stand_ins.items():
+        path = root / _STAND_INS.lstrip("/") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+        made.append(path)
+    try:
+        yield
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
