@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -135,9 +135,9 @@ class Packages:
     """``stand_in``: name provided by a package of our own → why. ``exclude``: dpkg paths."""
 
     system: tuple[str, ...]
-    services: Mapping[str, tuple[str, ...]]
-    stand_in: Mapping[str, str]
-    exclude: tuple[str, ...]
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stand_in: Mapping[str, str] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
 
     def of(self, services: Collection[str]) -> tuple[str, ...]:
         """Packages of the system and of ``services``, without repeats, in the table's order."""
@@ -261,20 +261,15 @@ def load(name: str) -> DeployerFacts:
 
 
 @cache
-def packages(name: str) -> Packages:
-    """What is installed for the deployer called ``name``. KeyError when there is none."""
-    path = _room(name) / "packages.yaml"
+def packages(name: str) -> Packages | None:
+    """What is installed for the deployer called ``name``; None: it installs packages itself."""
+    path = _ROOM / name / "packages.yaml"
     if not path.is_file():
-        raise KeyError(name)
+        return None
     try:
         return _packages(_read(path))
     except (KeyError, TypeError, AttributeError) as error:
         raise AioError(f"{path}: is malformed: {error!r}") from error
-
-
-def _room(name: str) -> Path:
-    """The folder of a deployer's tables: a Python name may have no hyphen."""
-    return _ROOM / name.replace("-", "_")
 
 
 def _read(path: Path) -> dict[str, Any]:

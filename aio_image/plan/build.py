@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aio_image import deployers
+from aio_image import deployers, systems
 from aio_image.errors import UsageError
 from aio_image.plan.inputs import code_inputs, file_inputs, version_input
 from aio_image.plan.model import Input, Plan, Step, step_key
@@ -62,10 +62,17 @@ def _dormant(loaded: LoadedProfile) -> tuple[str, ...]:
     return deployers.load(deployer).dormant_of(loaded.services)
 
 
-def _packages(loaded: LoadedProfile) -> list[str]:
+def _table(loaded: LoadedProfile) -> deployers.Packages:
+    """The deployer's packages; of one that installs them itself, what its system needs to boot."""
     known = deployers.packages(loaded.profile.deployer)
+    if known is not None:
+        return known
+    return deployers.Packages(systems.load(loaded.profile.system.distribution).packages)
+
+
+def _packages(loaded: LoadedProfile) -> list[str]:
     installed = (*loaded.services, *_dormant(loaded))
-    return sorted({*known.of(installed), *loaded.profile.packages.extra})
+    return sorted({*_table(loaded).of(installed), *loaded.profile.packages.extra})
 
 
 # What a row's ``facts`` names, each worked out only where a row asks for it.
@@ -75,8 +82,8 @@ _FACTS: Mapping[str, Callable[[LoadedProfile], Any]] = {
     "services": lambda loaded: list(loaded.services),
     "dormant": lambda loaded: list(_dormant(loaded)),
     "packages": _packages,
-    "stand_in": lambda loaded: sorted(deployers.packages(loaded.profile.deployer).stand_in),
-    "exclude": lambda loaded: list(deployers.packages(loaded.profile.deployer).exclude),
+    "stand_in": lambda loaded: sorted(_table(loaded).stand_in),
+    "exclude": lambda loaded: list(_table(loaded).exclude),
     # By lines, so that `aio-image plan` can say which of them changed.
     "lock": lambda loaded: pins.read(loaded.lock_path).text().splitlines(),
 }

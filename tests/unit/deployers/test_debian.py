@@ -22,7 +22,9 @@ OURS = "/etc/systemd/system/"
 
 def test_every_service_has_packages_and_a_role(recipe: Recipe) -> None:
     names = {service.name for service in recipe.facts.services}
-    assert set(deployers.packages("debian").services) == names
+    packages = deployers.packages("debian")
+    assert packages is not None
+    assert set(packages.services) == names
     assert names <= {role.name for role in (PLAYBOOKS / "roles").iterdir()}
 
 
