@@ -32,6 +32,8 @@ _RELEASE = "/etc/aio/release.yaml"
 # As upstream's own gate has its repositories; the runtime's constraints come from there.
 _ZUUL = "/run/aio-zuul"
 _EXTRA = "/run/aio-bootstrap.json"
+# Where in the step's time the scripts begin: the first makes virtual environments and clones.
+_ANSIBLE, _AIO = 0.03, 0.7
 
 
 def run(ctx: StepContext) -> None:
@@ -48,16 +50,16 @@ def bootstrap(ctx: StepContext) -> None:
     lock = parse("\n".join(ctx.step.settings["lock"]))
     with entered(ctx, ("root", "sources")) as room:
         _write_settings(room.root, ctx, lock)
-        ctx.progress("bootstrap-ansible.sh", 0.1)
+        ctx.progress("bootstrap-ansible.sh", _ANSIBLE)
         _prepare(room, lock)
-        _script(ctx, room, "scripts/bootstrap-ansible.sh", {"ZUUL_SRC_PATH": _ZUUL}, share=0.1)
-        ctx.progress("bootstrap-aio.sh", 0.6)
+        _script(ctx, room, "bootstrap-ansible.sh", {"ZUUL_SRC_PATH": _ZUUL}, (_ANSIBLE, _AIO))
+        ctx.progress("bootstrap-aio.sh", _AIO)
         _extra(room)
         environment = {
             "SCENARIO": ctx.step.settings["scenario"],
             "BOOTSTRAP_EXTRA_PARAMS": f"-e @{_EXTRA}",
         }
-        _script(ctx, room, "scripts/bootstrap-aio.sh", environment, share=0.6)
+        _script(ctx, room, "bootstrap-aio.sh", environment, (_AIO, 1.0))
         _note_modules(room.root)
 
 
@@ -127,22 +129,28 @@ def _extra(room: Room) -> None:
 
 
 def _script(
-    ctx: StepContext, room: Room, script: str, environment: Mapping[str, str], *, share: float
+    ctx: StepContext,
+    room: Room,
+    script: str,
+    environment: Mapping[str, str],
+    share: tuple[float, float],
 ) -> None:
+    """Run a script of the release; ``share`` is from where to where of the step's work it goes."""
+    begins, ends = share
     began = time.monotonic()
     last: deque[str] = deque(maxlen=60)
 
     def progress(text: str, part: float | None) -> None:
-        ctx.progress(text, share + 0.4 * (part or 0))
+        ctx.progress(text, begins + (ends - begins) * (part or 0))
 
-    watch = Watch(total=40, progress=progress)
+    watch = Watch(deployment().tasks[script], progress)
 
     def on_line(line: str) -> None:
         print(line, flush=True)
         last.append(line)
         watch.line(line)
 
-    status = room.run(["bash", script], on_line, folder=CLONE, environment=environment)
+    status = room.run(["bash", f"scripts/{script}"], on_line, folder=CLONE, environment=environment)
     print(f"{script} took {time.monotonic() - began:.0f} s", flush=True)
     if status != 0:
         if watch.failures:

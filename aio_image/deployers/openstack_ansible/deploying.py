@@ -54,7 +54,11 @@ def deployment() -> Deployment:
         bake=dict(raw["bake"]),
         modules=tuple(raw["modules"]),
         stand_ins=dict(raw["stand_ins"]),
-        tasks={name: int(row["tasks"]) for name, row in raw["playbooks"].items()},
+        tasks={
+            name: int(row["tasks"])
+            for part in ("scripts", "playbooks")
+            for name, row in raw[part].items()
+        },
         secrets=tuple(SecretRule(row["ends"], int(row.get("length", 0))) for row in raw["secrets"]),
     )
 
