@@ -57,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     target: Path = args.output or Path("build") / f"{plan.profile}.qcow2"
     check_target(target)
     home = build_home()
+    if "image" not in plan.targets:
+        return _without_image(args, plan, home)
     rows = outlook(plan, home, start=args.start)
     image, manifest = _kept(plan, home)
     idle = all(row.action != "run" for row in rows)
@@ -69,6 +71,23 @@ def run(args: argparse.Namespace) -> int:
             _build(args, plan, home, events)
         done = deliver(image, manifest, target)
         _tell(done, events, idle=idle)
+    return 0
+
+
+def _without_image(args: argparse.Namespace, plan: Plan, home: Home) -> int:
+    """Build what can be built of a deployer that makes no image yet, and say how far it went."""
+    ensure_root(_words(args), "a build")
+    last = plan.step(plan.targets[-1])
+    with events_for(args) as events:
+        _build(args, plan, home, events)
+        kept = home.steps / last.name / last.key
+        events.emit(
+            Notice(
+                f"{plan.profile}: built up to {last.name}, kept in {kept}; "
+                "this version makes no image of it yet",
+                level="warning",
+            )
+        )
     return 0
 
 

@@ -14,7 +14,6 @@ from aio_image.host import reap, runs
 from aio_image.host.cancel import Cancel, stopped_by_signals
 from aio_image.paths import Home
 from aio_image.plan.model import Plan
-from aio_image.plan.outlook import TARGETS
 from aio_image.report.events import Events, Notice
 
 
@@ -24,7 +23,7 @@ def build(
     events: Events,
     *,
     start: str | None = None,
-    targets: tuple[str, ...] = TARGETS,
+    targets: tuple[str, ...] | None = None,
     keep_failed: bool = False,
     codes: Mapping[str, StepCode] | None = None,
 ) -> dict[str, Path]:

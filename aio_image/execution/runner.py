@@ -23,7 +23,7 @@ from aio_image.host.runs import Run
 from aio_image.paths import Home
 from aio_image.plan.kept import read_record
 from aio_image.plan.model import Plan, Step
-from aio_image.plan.outlook import TARGETS, StepOutlook, outlook
+from aio_image.plan.outlook import StepOutlook, outlook
 from aio_image.report.events import (
     Events,
     Notice,
@@ -74,7 +74,7 @@ class Runner:
         this: Run,
         *,
         start: str | None = None,
-        targets: tuple[str, ...] = TARGETS,
+        targets: tuple[str, ...] | None = None,
     ) -> dict[str, Path]:
         """Bring about ``targets``: each kept or newly made step's result folder, by its name.
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# Of a deployer whose images cannot be made yet, it is the last step there is.
+_TARGETS = ("image", "manifest")
+
 
 @dataclass(frozen=True)
 class Input:
@@ -43,6 +46,12 @@ class Plan:
 
     profile: str
     steps: tuple[Step, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What a build of it is for: these have to be there when it ends."""
+        named = tuple(step.name for step in self.steps if step.name in _TARGETS)
+        return named or tuple(step.name for step in self.steps[-1:])
 
     def step(self, name: str) -> Step:
         """The step called ``name``; KeyError when there is none."""

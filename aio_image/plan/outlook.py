@@ -13,8 +13,6 @@ from aio_image.profile.units import format_size
 
 Action = Literal["run", "kept", "unneeded"]
 
-# What a build is for: these have to be there when it ends.
-TARGETS = ("image", "manifest")
 _MOST_REASONS = 2
 
 
@@ -29,9 +27,11 @@ class StepOutlook:
 
 
 def outlook(
-    plan: Plan, home: Home, *, start: str | None = None, targets: Sequence[str] = TARGETS
+    plan: Plan, home: Home, *, start: str | None = None, targets: Sequence[str] | None = None
 ) -> tuple[StepOutlook, ...]:
     """One outlook a step, in the plan's order. ``start`` runs that step whatever is kept.
+
+    ``targets`` are the steps whose results are wanted, the plan's own by default.
 
     A step runs when its result is wanted and not there, or when something it is made from runs:
     a root made a second time may hold newer packages, and what was laid over the first does
@@ -39,7 +39,7 @@ def outlook(
     """
     records = {step.name: read_records(home, step.name) for step in plan.steps}
     kept = _what_is_kept(plan, records)
-    runs = _what_runs(plan, frozenset(kept), start, targets)
+    runs = _what_runs(plan, frozenset(kept), start, plan.targets if targets is None else targets)
     found = []
     for step in plan.steps:
         last = records[step.name][0] if records[step.name] else None

@@ -9,7 +9,7 @@ by file: ``code`` names the module that runs the step, and what that imports fro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Rooms whose code decides what is in an image. The others (host, execution, report, errors)
 # say how programs are run and watched: a change there makes no other image.
@@ -229,21 +229,11 @@ _PLAYBOOKS = (
         (*_BOOTSTRAPPED, "setup_hosts", "setup_infrastructure"),
     ),
 )
-_DEPLOYED = (*_BOOTSTRAPPED, *(row.name for row in _PLAYBOOKS))
-
 # By deployer and level: the steps of a build, in the order they run.
 STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
     ("debian", "deployed"): (_ROOT, _BAKE, _SEAL, _GATE, _IMAGE, _MANIFEST),
-    ("openstack-ansible", "deployed"): (
-        _ROOT,
-        _SOURCES,
-        _BOOTSTRAP,
-        *_PLAYBOOKS,
-        replace(_SEAL, needs=_DEPLOYED),
-        replace(_GATE, needs=(*_DEPLOYED, "seal")),
-        replace(_IMAGE, needs=(*_DEPLOYED, "seal", "gate")),
-        replace(_MANIFEST, needs=(*_DEPLOYED, "seal", "gate", "image")),
-    ),
+    # Its seal, and what comes after it, need the tables of where its secrets are.
+    ("openstack-ansible", "deployed"): (_ROOT, _SOURCES, _BOOTSTRAP, *_PLAYBOOKS),
 }
 
 # Every name there is, for command lines; a plan has those of its deployer.

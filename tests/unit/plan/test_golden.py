@@ -14,7 +14,9 @@ import pytest
 
 from aio_image import deployers
 from aio_image.errors import ProfileError
+from aio_image.paths import Home
 from aio_image.plan.build import make_plan
+from aio_image.plan.outlook import outlook
 from aio_image.profile.layers import shipped
 from aio_image.profile.load import list_profiles, load_profile
 from aio_image.sources.git.pins import Lock, Pin, parse
@@ -66,10 +68,14 @@ def test_openstack_ansible_is_built_from_its_lock_playbook_by_playbook(
     Path("osa-aio-metal.lock.yaml").write_text(lock.text())
     plan = make_plan(load_profile("osa-aio-metal"))
     names = [step.name for step in plan.steps]
-    assert names[:6] == [
+    assert names == [
         "root", "sources", "bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack",
     ]  # fmt: skip
     assert plan.step("setup_openstack").needs == tuple(names[:5])
+    # No image comes of it yet: the deployed tree is what a build is for.
+    assert plan.targets == ("setup_openstack",)
+    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 6
+    assert make_plan(load_profile("debian-aio")).targets == ("image", "manifest")
     assert parse("\n".join(plan.step("sources").settings["lock"])) == lock
 
 
