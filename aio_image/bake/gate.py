@@ -66,7 +66,7 @@ def run(ctx: StepContext) -> None:
 
 def gate(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
-    results = list(ctx.inputs.values())
+    results = [ctx.inputs["root"], ctx.inputs["bake"], ctx.inputs["seal"]]
     rules = Rules.of(ctx.step.settings["deployer"])
     console = ctx.log.with_suffix(".console.log")
     # The copy is where a failed step's tree is looked for, so that one can look inside.

@@ -87,7 +87,7 @@ def run(ctx: StepContext) -> None:
 def seal(ctx: StepContext) -> None:
     """The body of the step; must be in a private mount namespace."""
     began = time.monotonic()
-    results = list(ctx.inputs.values())
+    results = [ctx.inputs["root"], ctx.inputs["bake"]]
     deployer = ctx.step.settings["deployer"]
     rules = Rules.of(deployer)
     with trees.writable(results, ctx.output, ctx.work) as root:
@@ -101,7 +101,7 @@ def seal(ctx: StepContext) -> None:
         target.chmod(0o644)
         (ctx.output / "ledger.json").write_text(ledger.text(), encoding="utf-8")
         ctx.progress("Search for secrets outside the ledger", 0.4)
-        # Only what came after the root can hold a canary.
+        # Only what the bake brought can hold a canary: the root was there before it.
         layers = trees.layers_above([*results, ctx.output], 1)
         problems = disagreements(ledger, scan_layers(root, layers))
         problems += private_texts(rules, root)

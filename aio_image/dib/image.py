@@ -14,9 +14,10 @@ from aio_image.dib.run import DibRun, run_dib
 from aio_image.errors import BuildError, HostError
 from aio_image.execution.context import StepContext
 from aio_image.host import process
-from aio_image.host.trees import TREE
 
 _ELEMENTS = ("aio-image-disk", "aio-image-efi", "aio-image-grub")
+# Lowest first. The gate is needed too, but keeps no tree.
+_LAYERS = ("root", "bake", "seal")
 
 
 def run(ctx: StepContext) -> None:
@@ -50,8 +51,7 @@ def run(ctx: StepContext) -> None:
                 "AIO_CONSOLE": settings["kernel.console"],
             },
             qemu_img=_qemu_img(),
-            # Lowest first. The gate is needed too, but keeps no tree.
-            trees=[kept for kept in ctx.inputs.values() if (kept / TREE).is_dir()],
+            trees=[ctx.inputs[name] for name in _LAYERS if name in ctx.inputs],
             tree_link=link,
         ),
     )
