@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aio_image.bake import nspawn
 from aio_image.bake.lent import lent
 from aio_image.bake.nspawn import INSIDE, Container
 from aio_image.deployers.openstack_ansible.deploying import deployment
+from aio_image.errors import HostError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.host.process import follow
 from aio_image.host.uplink import uplink
-from aio_image.sources.debian_mirror import choose_mirror
+from aio_image.sources.debian_mirror import DebianMirror
+from aio_image.sources.mirrors import choose
 from aio_image.sources.python_index import host_index
+from aio_image.systems import load
 
 # The image's first boot is not this one.
 _NOT_NOW = (
@@ -61,15 +65,12 @@ class Room:
 def entered(ctx: StepContext, needs: Sequence[str]) -> Iterator[Room]:
     """The trees of ``needs`` booted, with what the build host lends; keeps ``tree/``, what changed.
 
-    Settings: ``system.release``, ``system.architecture``, ``mirrors.debian``. Be in private mount
-    and pid namespaces.
+    Settings: ``system.distribution``, ``system.release``, ``system.architecture`` and
+    ``mirrors.<distribution>``. Raises HostError for a distribution without apt. Be in private
+    mount and pid namespaces.
     """
     settings = ctx.step.settings
-    mirror = choose_mirror(
-        settings["system.release"],
-        settings["mirrors.debian"],
-        architecture=settings["system.architecture"],
-    )
+    mirror = _mirror(settings)
     layers = [ctx.inputs[name] for name in needs]
     with ExitStack() as stack:
         root = stack.enter_context(trees.writable(layers, ctx.output, ctx.work))
@@ -91,6 +92,20 @@ def entered(ctx: StepContext, needs: Sequence[str]) -> Iterator[Room]:
             _addresses(container)
             yield Room(container, root, had.environment)
         ctx.progress("Stop everything in good order", 1.0)
+
+
+def _mirror(settings: Mapping[str, Any]) -> DebianMirror:
+    system = load(settings["system.distribution"])
+    named = settings.get(f"mirrors.{system.name}")
+    release = system.releases[settings["system.release"]]
+    mirror = choose(system, release, named, settings["system.architecture"])
+    if not isinstance(mirror, DebianMirror):
+        raise HostError(
+            f"OpenStack-Ansible is not deployed on {system.title} here yet: a container cannot "
+            "be told of dnf's mirrors",
+            hint="profiles of Debian can be built",
+        )
+    return mirror
 
 
 def _addresses(container: Container) -> None:
