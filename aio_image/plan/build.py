@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from aio_image import deployers, systems
@@ -34,7 +34,7 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
     steps: list[Step] = []
     for row in rows:
         needs = tuple(name for name in row.needs if name in keys)
-        settings = {name: loaded.setting(name) for name in row.settings}
+        settings = {name: loaded.setting(name) for name in _filled(row.settings, loaded)}
         settings |= {name: _FACTS[name](loaded) for name in row.facts}
         inputs = _inputs(row, loaded)
         key = step_key(row.name, settings, inputs, tuple(keys[name] for name in needs))
@@ -44,15 +44,25 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
 
 
 def _inputs(row: StepRow, loaded: LoadedProfile) -> tuple[Input, ...]:
-    blanks = {
-        "deployer": loaded.profile.deployer,
-        "distribution": loaded.profile.system.distribution,
-    }
-    found = file_inputs(pattern.format(**blanks) for pattern in row.files)
+    found = file_inputs(_filled(row.files, loaded))
     found |= code_inputs(row.code)
     versions = (version_input(name) for name in row.distributions)
     found |= {version.label: version for version in versions}
     return tuple(found[label] for label in sorted(found))
+
+
+def _filled(patterns: Iterable[str], loaded: LoadedProfile) -> Iterator[str]:
+    """A row's ``patterns`` with their blanks filled in: one for each mirror and element."""
+    system = systems.load(loaded.profile.system.distribution)
+    for pattern in patterns:
+        for mirror in system.mirrors if "{mirror}" in pattern else ("",):
+            for element in system.elements if "{element}" in pattern else ("",):
+                yield pattern.format(
+                    deployer=loaded.profile.deployer,
+                    distribution=system.name,
+                    mirror=mirror,
+                    element=element,
+                )
 
 
 def _dormant(loaded: LoadedProfile) -> tuple[str, ...]:

@@ -30,8 +30,9 @@ class StepRow:
     ``needs``: steps whose kept results it reads. ``settings``: dotted keys of the resolved
     profile, which the step finds in ``step.settings`` under the same names. ``facts``: values
     worked out from the deployer's data (see ``build.py``), found there likewise. ``files``:
-    globs below the project's data folders or the package; ``{deployer}`` and ``{distribution}``
-    are filled in. ``code``: the module that runs it. ``distributions``: Python packages whose
+    globs below the project's data folders or the package. In both, ``{deployer}`` and
+    ``{distribution}`` are filled in, ``{mirror}`` and ``{element}`` once for each that the
+    distribution has. ``code``: the module that runs it. ``distributions``: Python packages whose
     version decides what comes out.
     """
 
@@ -53,12 +54,11 @@ _ROOT = StepRow(
         "system.distribution",
         "system.release",
         "system.architecture",
-        "mirrors.debian",
+        "mirrors.{mirror}",
     ),
     facts=("packages", "stand_in", "exclude"),
     files=(
-        "elements/aio-root*/**",
-        "elements/aio-system*/**",
+        "elements/{element}/**",
         "aio_image/dib/block_device/tree.py",
         "aio_image/systems/{distribution}.yaml",
     ),

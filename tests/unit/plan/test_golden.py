@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aio_image import deployers
+from aio_image import deployers, systems
 from aio_image.errors import ProfileError
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
@@ -81,3 +81,27 @@ def test_openstack_ansible_is_built_from_its_lock_playbook_by_playbook(
 
 def test_there_is_no_golden_file_too_many() -> None:
     assert {path.stem for path in _GOLDEN.glob("*.json")} <= shipped().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "mirror", "element"),
+    [
+        ("osa-aio-metal-bookworm", "mirrors.debian", "aio-root"),
+        ("osa-aio-metal-noble", "mirrors.ubuntu", "aio-root"),
+        ("osa-aio-metal-centos10", "mirrors.centos", "aio-redhat-system"),
+        ("osa-aio-metal-rocky10", "mirrors.rocky", "aio-redhat-system"),
+    ],
+)
+def test_a_root_is_its_own_systems(
+    name: str, mirror: str, element: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lock = Lock("openstack-ansible", "2026.1", "33.0.1", "aio_metal", ())
+    Path(f"{name}.lock.yaml").write_text(lock.text())
+    step = make_plan(load_profile(name)).step("root")
+    assert [key for key in step.settings if key.startswith("mirrors.")] == [mirror]
+    distribution = step.settings["system.distribution"]
+    assert step.settings["packages"] == list(systems.load(distribution).packages)
+    labels = {each.label for each in step.inputs}
+    assert any(label.startswith(f"elements/{element}/") for label in labels)
+    assert f"aio_image/systems/{distribution}.yaml" in labels

@@ -41,7 +41,9 @@ def test_every_file_that_ships_is_somebodys_input(plan: Plan, folder: str) -> No
 def test_every_pattern_matches_something() -> None:
     for row in STEPS["debian", "deployed"]:
         for pattern in row.files:
-            filled = pattern.format(deployer="debian", distribution="debian")
+            filled = pattern.format(
+                deployer="debian", distribution="debian", element="aio-root", mirror="debian"
+            )
             assert inputs.matching(filled), f"{row.name}: {pattern} matches nothing"
 
 
@@ -97,7 +99,8 @@ def test_steps_come_after_what_they_need() -> None:
 def test_steps_get_what_the_table_promises(plan: Plan) -> None:
     for row in STEPS["debian", "deployed"]:
         settings = plan.step(row.name).settings
-        assert set(settings) == {*row.settings, *row.facts}
+        named = {name.format(mirror="debian") for name in row.settings}
+        assert set(settings) == {*named, *row.facts}
     root = plan.step("root").settings
     assert root["system.release"] == "trixie"
     assert root["packages"] == sorted(set(root["packages"]))
