@@ -38,6 +38,9 @@ _AUTHORITY = "etc/aio/pki/ca.pem"
 _ADMIN = "keystone_auth_admin_password"
 _LOOK_SECONDS = 0.2
 _UNITS_SECONDS = 2.0
+# What listens this long where others reach it is there to stay. Erlang's short-lived nodes bind
+# every address while they start.
+_PASSING_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -235,9 +238,14 @@ def _units(container: Container, root: Path) -> dict[str, str]:
 
 def _listens(container: Container, settings: Mapping[str, Any]) -> list[str]:
     """What others can reach; BuildError for what deployers/ and services.yaml do not name."""
-    facts = deployers.load(settings["deployer"])
-    found = listening.parse(container.run(listening.COMMAND, timeout=30).output)
-    strays = listening.unexpected(found, facts.ports_of(settings["services"]))
+    meant = deployers.load(settings["deployer"]).ports_of(settings["services"])
+    end = time.monotonic() + _PASSING_SECONDS
+    while True:
+        found = listening.parse(container.run(listening.COMMAND, timeout=30).output)
+        strays = listening.unexpected(found, meant)
+        if not strays or time.monotonic() > end:
+            break
+        time.sleep(_UNITS_SECONDS)
     if strays:
         raise BuildError(
             f"the image listens where it should not: {strays[0]}",
