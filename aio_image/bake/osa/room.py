@@ -109,10 +109,16 @@ def _mirror(settings: Mapping[str, Any]) -> DebianMirror:
 
 
 def _addresses(container: Container) -> None:
-    """Those of the cloud itself, which its bridges have once there are bridges."""
-    table = deployment().addresses
-    for name in ("host", "external"):
-        container.run(["ip", "address", "add", f"{table[name]}/32", "dev", "lo"])
+    """Those of the cloud itself: its bridges never get theirs here, and what binds to them waits.
+
+    They are bridges of dummy devices, which a build host's kernel may not have: without a carrier
+    networkd gives them no address.
+    """
+    for address in deployment().addresses.values():
+        container.run(["ip", "address", "add", f"{address}/32", "dev", "lo"])
+    # What has tried to bind to them at the start, and given up, is started again.
+    container.run(["systemctl", "reset-failed"], check=False, timeout=60)
+    container.run(["systemctl", "start", "multi-user.target"], check=False, timeout=_START_SECONDS)
 
 
 @contextmanager
