@@ -302,27 +302,3 @@ def _check_reports(boot: Boot) -> None:
     update = "UPDATE services SET updated_at = UTC_TIMESTAMP() + INTERVAL 14 YEAR"
     boot.inside("mariadb", "nova", "--execute", f"{update} WHERE `binary` = 'nova-compute'")
     assert boot.inside("python3", "-c", ask).strip() == "['nova-compute']"
-
-
-def test_a_broker_that_was_cut_short(disk: RootDisk, scratch: Path, results: Path) -> None:
-    """What RabbitMQ cannot read, as a power cut during its very first start leaves it, is thrown
-    away by itself; its users are there again."""
-    table = Table(results, "broker-cut-short", COLUMNS)
-
-    def body() -> None:
-        with powered(disk, scratch, Who(), orderly=True) as boot:
-            table.add(boot="first", healthy=round(boot.until_healthy(), 1))
-            users = boot.inside("rabbitmqctl", "--quiet", "list_users")
-        with disk.mounted(scratch / "look") as root:
-            for path in (root / "var/lib/rabbitmq/mnesia").rglob("*.D*"):
-                path.unlink()
-        with powered(disk, scratch) as boot:
-            seconds = boot.until_healthy()
-            table.add(boot="cut short", healthy=round(seconds, 1), says="; ".join(boot.troubles))
-            found = boot.inside("rabbitmqctl", "--quiet", "list_users")
-            assert sorted(found.split()) == sorted(users.split())
-            log = boot.root / "var/log/rabbitmq/rabbitmq-server.error.log"
-            assert "BOOT FAILED" in log.read_text(encoding="utf-8", errors="replace")
-
-    in_private(body)
-    shutil.rmtree(scratch)
