@@ -32,7 +32,7 @@ class Question:
             return
         make_folder(folder)
         self._firmware.write_bytes(probe_guest.rom())
-        seconds = _EMULATED_SECONDS if _emulated() else _SECONDS
+        seconds = _EMULATED_SECONDS if emulated() else _SECONDS
         command = probe_guest.command("kvm", "host", self._firmware, seconds)
         try:
             self._child = subprocess.Popen(
@@ -52,8 +52,8 @@ class Question:
         return (QEMU, self.why) if self.why else (KVM, "")
 
 
-def _emulated() -> bool:
-    """Whether this machine's own processor is QEMU's (systemd-detect-virt(1))."""
+def emulated() -> bool:
+    """Whether the processor is emulated: systemd's word for QEMU without KVM is ``qemu``."""
     try:
         told = subprocess.run(
             ["systemd-detect-virt", "--vm"], capture_output=True, text=True, check=False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from aio_image.report.checks import all_passed, results_table
 from aio_image.report.events import CheckFinished, Event, Events
 from aio_image.report.lines import Style, lines_of
 
-from .. import addresses, credentials, services
+from .. import addresses, credentials, hypervisor, services
 from ..layout import Layout
 from ..problems import ApplianceProblem
 
@@ -44,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, layout: Layout) -> int:
     with tempfile.TemporaryDirectory(prefix="aio-check-") as folder:
-        target = _target(layout, Path(folder), factor=_EMULATION if _emulated() else 1.0)
+        target = _target(layout, Path(folder), factor=_EMULATION if hypervisor.emulated() else 1.0)
         checks = checks_for(target)
         if given.only == ["list"]:
             print("\n".join(check.name for check in checks))
@@ -92,17 +91,6 @@ def _peer(public: str) -> str:
     if public in here or public.startswith("127."):
         return public
     return next(iter(here), "127.0.0.1")
-
-
-def _emulated() -> bool:
-    """Whether the processor is emulated: systemd's word for QEMU without KVM is ``qemu``."""
-    try:
-        done = subprocess.run(
-            ["systemd-detect-virt", "--vm"], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return False
-    return done.stdout.strip() == "qemu"
 
 
 def _chosen(checks: tuple[Check, ...], names: list[str]) -> tuple[Check, ...]:
