@@ -16,15 +16,6 @@ from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.paths import resource
 
-# The image's first boot is not this one.
-_NOT_NOW = (
-    "cloud-init-local.service",
-    "cloud-init-network.service",
-    "cloud-init-main.service",
-    "cloud-config.service",
-    "cloud-final.service",
-)
-
 
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: what the playbooks changed on top of the root.
@@ -46,7 +37,7 @@ def bake(ctx: StepContext) -> None:
     console = ctx.log.with_suffix(".console.log")
     with trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root:
         ctx.progress("Boot the root in systemd-nspawn", 0.0)
-        with nspawn.booted(root, console=console, mask=_NOT_NOW) as container:
+        with nspawn.booted(root, console=console, mask=nspawn.FIRST_BOOT) as container:
             print(f"booted in {time.monotonic() - began:.1f} s", flush=True)
             ansible.play(
                 ansible.Playbook(

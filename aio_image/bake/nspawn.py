@@ -34,6 +34,14 @@ _HIERARCHY = "/sys/fs/cgroup"
 _GROUP_PREFIX = "aio-image."
 # A group is without processes only for a moment at its beginning and at its end.
 _GROUP_STALE_SECONDS = 30
+# Units that make a boot the image's first one: masked where it is not.
+FIRST_BOOT = (
+    "cloud-init-local.service",
+    "cloud-init-network.service",
+    "cloud-init-main.service",
+    "cloud-config.service",
+    "cloud-final.service",
+)
 _PEER = "aio-peer"
 # Not the number of the end inside: a card whose two ends have the same looks like none to who asks
 # for hardware or one end of a pair (aio_image/appliance/addresses.py).

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -138,7 +137,6 @@ def _script(
     """Run a script of the release; ``share`` is from where to where of the step's work it goes."""
     begins, ends = share
     began = time.monotonic()
-    last: deque[str] = deque(maxlen=60)
 
     def progress(text: str, part: float | None) -> None:
         ctx.progress(text, begins + (ends - begins) * (part or 0))
@@ -147,7 +145,6 @@ def _script(
 
     def on_line(line: str) -> None:
         print(line, flush=True)
-        last.append(line)
         watch.line(line)
 
     status = room.run(["bash", f"scripts/{script}"], on_line, folder=CLONE, environment=environment)
@@ -155,7 +152,7 @@ def _script(
     if status != 0:
         if watch.failures:
             raise failure(script, watch)
-        said = [line for line in last if line.strip() and not line.startswith("+ ")]
+        said = [line for line in watch.last if line.strip() and not line.startswith("+ ")]
         raise BuildError(
             f"{script} ended with status {status}: {said[-1] if said else 'it said nothing'}",
             hint="its output is in the step's log",

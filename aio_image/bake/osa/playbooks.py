@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aio_image.bake.inside import run_inside
 from aio_image.bake.osa.room import entered
+from aio_image.bake.osa.sources import CLONE
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
@@ -131,7 +132,7 @@ def play(ctx: StepContext, needs: tuple[str, ...], playbook: str) -> None:
         status = room.run(
             ["openstack-ansible", f"openstack.osa.{playbook}", "-e", f"@{_VARIABLES}"],
             on_line,
-            folder="/opt/openstack-ansible",
+            folder=CLONE,
             environment={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"},
         )
         seconds = time.monotonic() - began
@@ -159,13 +160,10 @@ def _keep(path: Path, playbook: str, watch: Watch, seconds: float) -> None:
     path.write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
-def run_playbook(ctx: StepContext) -> None:
+def run(ctx: StepContext) -> None:
     """The code of the steps named after a playbook: its layers are all the steps it needs."""
     run_inside(_body, ctx)
 
 
 def _body(ctx: StepContext) -> None:
     play(ctx, ctx.step.needs, ctx.step.name)
-
-
-run = run_playbook

@@ -23,14 +23,6 @@ from aio_image.sources.mirrors import choose
 from aio_image.sources.python_index import host_index
 from aio_image.systems import load
 
-# The image's first boot is not this one.
-_NOT_NOW = (
-    "cloud-init-local.service",
-    "cloud-init-network.service",
-    "cloud-init-main.service",
-    "cloud-config.service",
-    "cloud-final.service",
-)
 _STAND_INS = "/usr/local/sbin"
 # Nova's conductor ignores SIGTERM, and systemd gives it a minute and a half.
 _STOP_SECONDS = 300
@@ -81,7 +73,7 @@ def entered(ctx: StepContext, needs: Sequence[str]) -> Iterator[Room]:
                 root,
                 console=ctx.log.with_suffix(".console.log"),
                 target="multi-user.target",
-                mask=_NOT_NOW,
+                mask=nspawn.FIRST_BOOT,
                 hostname="aio1",
                 own_network_settings=True,
                 start_seconds=_START_SECONDS,
