@@ -66,7 +66,21 @@ class Milestone:
     name: str
 
 
-Observation = Progress | UnitLine | Fatal | Milestone
+@dataclass(frozen=True)
+class Complaint:
+    """The kernel says that something in it is wrong; it goes on. ``text`` is its own line."""
+
+    text: str
+
+
+Observation = Progress | UnitLine | Fatal | Milestone | Complaint
+
+# Linux, kernel/watchdog.c, kernel/rcu/tree_stall.h, kernel/hung_task.c, lib/bug.c, net/sched.
+_COMPLAINT = re.compile(
+    r"watchdog: BUG: soft lockup|rcu: INFO: \S+ .*stall|rcu: \S+ kthread starved"
+    r"|INFO: task .* blocked for more than|BUG: |Oops: |general protection fault"
+    r"|NETDEV WATCHDOG: |clocksource: .*unstable|I/O error, dev "
+)
 
 _FATAL: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
     (re.compile(pattern), reason, hint)
@@ -207,7 +221,10 @@ def recognise(line: str) -> Iterator[Observation]:
     if job:
         yield UnitLine(_unit_name(job["unit"]), _OUTCOMES[job["word"]])
         return
-    yield from _fatal(line)
+    fatal = tuple(_fatal(line))
+    yield from fatal
+    if not fatal and _COMPLAINT.search(line):
+        yield Complaint(line.strip())
     for pattern, name in _MILESTONES:
         if pattern.search(line):
             yield Milestone(name)

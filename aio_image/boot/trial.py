@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aio_image.boot import kept
+from aio_image.boot import kept, processors
 from aio_image.boot.appliance import Appliance, Machine, booted
 from aio_image.boot.facts import of_host
 from aio_image.boot.offer import Offer
@@ -24,12 +24,16 @@ from aio_image.health.target import Target
 from aio_image.report.chart import Bar
 from aio_image.report.events import CheckFinished, Events
 
+# Of a kernel that complains, the first lines say most.
+_TOLD = 3
+
 
 @dataclass
 class Trial:
     """What came out. ``error`` is why it never became healthy, None when it did.
 
-    ``powered_on`` is in seconds since the epoch; None when somebody else did that.
+    ``powered_on`` is in seconds since the epoch; None when somebody else did that. ``aftermath``
+    is what is worth reading when a check failed: what the guest did, and its console's last lines.
     """
 
     checks: list[CheckFinished] = field(default_factory=list)
@@ -37,6 +41,7 @@ class Trial:
     facts: dict[str, Any] = field(default_factory=dict)
     error: ApplianceError | None = None
     powered_on: float | None = None
+    aftermath: list[str] = field(default_factory=list)
 
     def bars(self) -> list[Bar]:
         """The chart's rows, in seconds since power-on: what came up, and each check."""
@@ -115,7 +120,9 @@ def run_trial(
             checks_begin = watch.seconds
             trial.checks += run_checks(checks_for(cloud.target), cloud, events)
             watch.drain()
-            trial.checks.append(_units(watch, events))
+            trial.checks += [_units(watch, events), _console(watch, events)]
+            if any(one.outcome == "failed" for one in trial.checks):
+                trial.aftermath = [*processors.doing(appliance.domain), *watch.tail]
             trial.timeline.add(checks_begin, "check", "first")
             trial.timeline.add(watch.seconds, "check", "last")
         trial.facts["seconds"] = round(time.monotonic() - begin, 1)
@@ -132,6 +139,17 @@ def _units(watch: Watch, events: Events) -> CheckFinished:
     detail = f"failed: {named}" if named else "none failed"
     hint = "journalctl --boot --unit UNIT on the appliance" if named else ""
     result = CheckFinished("units", outcome, 0.0, detail, hint)
+    events.emit(result)
+    return result
+
+
+def _console(watch: Watch, events: Events) -> CheckFinished:
+    """Nothing that the kernel told on the console ends a guest, or should not be in a sound one."""
+    told, outcome = "nothing amiss", "ok"
+    if watch.fatal or watch.complaints:
+        outcome = "failed" if watch.fatal else "warning"
+        told = "; ".join([*watch.fatal, *watch.complaints][:_TOLD])
+    result = CheckFinished("console", outcome, 0.0, told)
     events.emit(result)
     return result
 

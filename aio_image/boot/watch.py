@@ -10,6 +10,7 @@ from aio_image.boot.accelerator import Limits
 from aio_image.boot.console import (
     FAILED,
     HEALTHY,
+    Complaint,
     ConsoleFile,
     ConsoleParser,
     Fatal,
@@ -39,7 +40,8 @@ class Watch:
     """One boot. ``alive`` tells whether the guest still runs; ``powered_on``: by time.monotonic.
 
     ``essential`` are the units without which there is no cloud: one that fails, and is not
-    started again, ends the wait. Others are in ``failed_units`` for whoever judges.
+    started again, ends the wait. Others are in ``failed_units`` for whoever judges, as are the
+    kernel's ``complaints``, and what was ``fatal`` to a guest that had been healthy.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Watch:
         self.timeline = Timeline()
         self.progress: Progress | None = None
         self.failed_units: dict[str, float] = {}
+        self.fatal: list[str] = []
+        self.complaints: list[str] = []
         self.kernel_start = 0.0
         self._file = ConsoleFile(console)
         self._parser = ConsoleParser()
@@ -100,11 +104,21 @@ class Watch:
         """Whether ``unit``, as the console named it, is one of those the cloud needs."""
         return unit.startswith(_OWN) or any(_same(unit, name) for name in self._essential)
 
+    @property
+    def tail(self) -> list[str]:
+        """The console's last lines."""
+        return [f"console: {line}" for line in self._parser.tail[-_TAIL:]]
+
     def drain(self) -> None:
         """Take in what the console told since, without waiting and without judging."""
         for observation in self._parser.feed(self._file.new_bytes()):
-            if isinstance(observation, UnitLine):
-                self._unit(observation)
+            match observation:
+                case UnitLine():
+                    self._unit(observation)
+                case Complaint(text):
+                    self.complaints.append(text)
+                case Fatal(reason):
+                    self.fatal.append(reason)
 
     def _take(self, observation: Observation) -> None:
         match observation:
@@ -116,6 +130,8 @@ class Watch:
                 if not self.timeline.has("milestone", name):
                     self.timeline.add(self.seconds, "milestone", name)
                     self._events.emit(StepProgress(STEP, name))
+            case Complaint(text):
+                self.complaints.append(text)
             case Fatal(reason, hint):
                 raise self._error(reason, hint)
 
@@ -172,11 +188,10 @@ class Watch:
             time.sleep(_AFTERMATH)
         for _ in self._parser.feed(self._file.new_bytes()):
             pass
-        tail = [f"console: {line}" for line in self._parser.tail[-_TAIL:]]
         return ApplianceError(
             f"{reason} ({self.seconds:.0f} s after power-on)",
             hint=hint or "boot it with --keep to look inside",
-            details=tail or ["console: (nothing)"],
+            details=self.tail or ["console: (nothing)"],
             log=self._file.path,
         )
 

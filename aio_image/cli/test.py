@@ -44,6 +44,7 @@ public API, each check by name and with its time:
   instance           a tiny instance runs: its own words, with its address, are on its console,
                      and the page of its graphical console answers
   horizon-login      a log-in as a browser does it, to the project's overview
+  units, console     no unit failed since; the kernel told of nothing amiss
 
 It fails at once, with the reason and the console's last lines, on a kernel panic, an emergency
 shell or a failed unit. Afterwards guest, disk and ports are gone. Needs no root.
@@ -197,6 +198,9 @@ def _print(trial: Trial, *, quiet: bool) -> None:
     if not quiet and trial.timeline.moments:
         print("\nseconds after power-on:")
         print("\n".join(trial.timeline.as_text(("milestone", "stage", "api", "page", "check"))))
+    if trial.aftermath:
+        print("\nafter the last check:")
+        print("\n".join(trial.aftermath))
     print("\nresults:")
     print("\n".join(results_table(trial.checks)))
     sys.stdout.flush()

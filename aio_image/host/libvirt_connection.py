@@ -24,6 +24,7 @@ from pathlib import Path
 os.environ.setdefault("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null")
 
 import libvirt as libvirt  # noqa: PLC0414 - for others to have it from here
+import libvirt_qemu as libvirt_qemu  # noqa: PLC0414
 
 from aio_image.errors import HostError
 

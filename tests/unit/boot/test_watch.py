@@ -169,3 +169,16 @@ def test_a_unit_the_cloud_does_not_need_is_noted_only(
     assert list(guest.watch.failed_units) == ["dev-ttyS0.device"]
     assert not guest.watch.is_essential("dev-ttyS0.device")
     assert guest.watch.is_essential("cinder-volume.ser…")
+
+
+def test_what_the_kernel_tells_after_it_was_healthy(guest: Guest) -> None:
+    guest.says("healthy", 4)
+    guest.wait()
+    guest.write("[  700.1] watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [CPU 0/KVM:2087]\r\n")
+    guest.write("[  700.2] audit: all is well\r\n[  701.0] Kernel panic - not syncing: Oops\r\n")
+    guest.watch.drain()
+    assert guest.watch.fatal == ["kernel panic: Oops"]
+    assert [one.partition("] ")[2] for one in guest.watch.complaints] == [
+        "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [CPU 0/KVM:2087]"
+    ]
+    assert guest.watch.tail[-1] == "console: [  701.0] Kernel panic - not syncing: Oops"
