@@ -48,6 +48,23 @@ def running(domain: Domain) -> bool:
         return False
 
 
+def halted(domain: Domain) -> str:
+    """Why the guest's processors stand still, in libvirt's word; empty when they do not.
+
+    QEMU stops a guest whose disk it cannot write (libvirt: paused by ``I/O error``).
+    """
+    try:
+        state, reason = domain.state()
+    except libvirt.libvirtError as error:
+        return f"the guest is gone ({said(error)})"
+    if state == libvirt.VIR_DOMAIN_RUNNING:
+        return ""
+    ioerror = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR)
+    if (state, reason) == ioerror:
+        return "the guest is paused: QEMU cannot write its disk (is the host's full?)"
+    return f"the guest is not running (libvirt's state {state}, reason {reason})"
+
+
 def stop(domain: Domain) -> None:
     """Switch the guest off as if by its plug. No error when it is gone already."""
     with suppress(libvirt.libvirtError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aio_image.boot import kept, processors
+from aio_image.boot import hypervisor, kept, processors
 from aio_image.boot.appliance import Appliance, Machine, booted
 from aio_image.boot.facts import of_host
 from aio_image.boot.offer import Offer
@@ -120,7 +120,8 @@ def run_trial(
             checks_begin = watch.seconds
             trial.checks += run_checks(checks_for(cloud.target), cloud, events)
             watch.drain()
-            trial.checks += [_units(watch, events), _console(watch, events)]
+            still = hypervisor.halted(appliance.domain)
+            trial.checks += [_units(watch, events), _console(watch, still, events)]
             if any(one.outcome == "failed" for one in trial.checks):
                 trial.aftermath = [*processors.doing(appliance.domain), *watch.tail]
             trial.timeline.add(checks_begin, "check", "first")
@@ -143,12 +144,14 @@ def _units(watch: Watch, events: Events) -> CheckFinished:
     return result
 
 
-def _console(watch: Watch, events: Events) -> CheckFinished:
-    """Nothing that the kernel told on the console ends a guest, or should not be in a sound one."""
-    told, outcome = "nothing amiss", "ok"
-    if watch.fatal or watch.complaints:
-        outcome = "failed" if watch.fatal else "warning"
-        told = "; ".join([*watch.fatal, *watch.complaints][:_TOLD])
+def _console(watch: Watch, still: str, events: Events) -> CheckFinished:
+    """The kernel told of nothing that ends a guest, or should not be in a sound one.
+
+    ``still`` is why its processors do not run, empty when they do.
+    """
+    ends = [*filter(None, [still]), *watch.fatal]
+    outcome = "failed" if ends else "warning" if watch.complaints else "ok"
+    told = "; ".join([*ends, *watch.complaints][:_TOLD]) or "nothing amiss"
     result = CheckFinished("console", outcome, 0.0, told)
     events.emit(result)
     return result
