@@ -63,6 +63,12 @@ def steps_of(profile: str, home: Path) -> dict[str, Path]:
     return {step.name: home / "steps" / step.name / step.key for step in plan.steps}
 
 
+def layers_of(profile: str, home: Path) -> list[Path]:
+    """Where ``home`` keeps what the image of ``profile`` is made of, lowest layer first."""
+    kept = steps_of(profile, home)
+    return [kept[name] for name in make_plan(load_profile(profile, [])).step("image").layers]
+
+
 def unchanged(program: Path, profile: str, built: Built) -> Row:
     """The same build again: nothing to do."""
     again = build(program, profile, built.home, built.image)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aio_image.host import trees
 from aio_image.host.process import run
-from benchmarks.builds import steps_of
+from benchmarks.builds import layers_of
 from benchmarks.rows import Row
 
 _MB = 1_000_000.0
@@ -16,12 +16,10 @@ _NO_LIMIT = 3600.0
 
 def image_size(profile: str, home: Path, image: Path) -> Row:
     """The QCOW2 in MB; its floor is tar and zstd, at QCOW2's own level, of the sealed tree."""
-    kept = steps_of(profile, home)
-    results = [kept[name] for name in ("root", "bake", "seal")]
     packed = run(
         # The view of the layers is a mount: in a namespace, so that it ends with the process.
         ["unshare", "--mount", "--propagation", "private",
-         sys.executable, "-m", "benchmarks.sizes", home / "work", *results],
+         sys.executable, "-m", "benchmarks.sizes", home / "work", *layers_of(profile, home)],
         cwd=Path(__file__).resolve().parents[1],
         timeout=_NO_LIMIT,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""For developers of playbooks and of the appliance: bake, seal and gate without a plan.
+"""For developers of playbooks and of the appliance: single steps of a build, bake to gate.
 
     python -m aio_image.bake bake --root TREE --into FOLDER
     python -m aio_image.bake seal --into FOLDER
@@ -6,6 +6,7 @@
     python -m aio_image.bake shell --into FOLDER [--of bake|seal] [--boot]
 
 Every step runs anew each time and keeps its result in FOLDER/<step>, its log in FOLDER/<step>.log.
+Trees of earlier steps that FOLDER lacks are those that a build of the profile has kept.
 """
 
 from __future__ import annotations
@@ -18,22 +19,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from aio_image.bake import nspawn
-from aio_image.errors import AioError
+from aio_image.errors import AioError, UsageError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
-from aio_image.plan.model import Step
+from aio_image.plan.kept import read_record
+from aio_image.plan.model import Plan
 from aio_image.profile.load import load_profile
 from aio_image.report.events import Event, Events, StepProgress
 
-_NEEDS = {"bake": ("root",), "seal": ("root", "bake"), "gate": ("root", "bake", "seal")}
+_ROOM = "aio_image.bake."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,11 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m aio_image.bake", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("what", choices=[*_NEEDS, "shell"])
+    parser.add_argument(
+        "what", metavar="STEP|shell", help="bake, seal, gate, …; shell: look inside"
+    )
     parser.add_argument("--into", type=Path, required=True, help="folder for results")
     parser.add_argument("--root", type=Path, help="tree of the root step, or any root file system")
     parser.add_argument("--profile", default="debian-aio")
-    parser.add_argument("--of", default="bake", choices=["bake", "seal"], help="shell: which tree")
+    parser.add_argument("--of", default="bake", metavar="STEP", help="shell: which step's tree")
     parser.add_argument("--boot", action="store_true", help="shell: in the booted tree")
     asked = parser.parse_args(arguments)
     into: Path = asked.into.absolute()
@@ -53,9 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.root:
         _use_root(into, asked.root.absolute())
     try:
+        plan = make_plan(load_profile(asked.profile))
         if asked.what == "shell":
-            return _shell(into, asked.of, boot=asked.boot)
-        _step(asked.what, into, asked.profile)
+            return _shell(plan, asked, into)
+        _step(plan, asked.what, into)
     except AioError as error:
         print("\n".join([f"error: {error.message}", *error.details, f"hint: {error.hint}"]))
         print(f"log: {error.log}")
@@ -70,7 +75,28 @@ def _use_root(into: Path, tree: Path) -> None:
     (room / trees.TREE).symlink_to(tree)
 
 
-def _context(name: str, into: Path, settings: Mapping[str, Any]) -> StepContext:
+def _known(plan: Plan, name: str, named: list[str]) -> None:
+    if name not in named:
+        raise UsageError(
+            f"profile {plan.profile}: no step {name} to run here", hint=f"it has {', '.join(named)}"
+        )
+
+
+def _result(plan: Plan, name: str, into: Path) -> Path:
+    """The result of step ``name``: ours, else what a build has kept. UsageError without either."""
+    ours, kept = into / name, Home.default().steps / name / plan.step(name).key
+    if (ours / trees.TREE).is_dir():
+        return ours
+    if read_record(kept) is None:
+        raise UsageError(
+            f"{ours} has no {trees.TREE}/, and no build has kept one of this state",
+            hint=f"run {name} first" if name != "root" else "name one with --root",
+        )
+    print(f"{name}: {kept}", flush=True)
+    return kept
+
+
+def _context(plan: Plan, name: str, into: Path) -> StepContext:
     began = time.monotonic()
 
     def show(event: Event) -> None:
@@ -79,14 +105,16 @@ def _context(name: str, into: Path, settings: Mapping[str, Any]) -> StepContext:
 
     # One key for the steps of one folder: a key is what the bake id is made of.
     key = hashlib.sha256(str(into).encode()).hexdigest()
+    step = replace(plan.step(name), key=key)
+    inputs = {layer: _result(plan, layer, into) for layer in step.layers}
     output, log = into / name, into / f"{name}.log"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
     log.unlink(missing_ok=True)
     return StepContext(
-        step=Step(name, name, _NEEDS.get(name, ()), settings, (), key),
+        step=step,
         home=Home(into),
-        inputs={need: into / need for need in _NEEDS.get(name, ())},
+        inputs=inputs,
         output=output,
         work=Path(tempfile.mkdtemp(prefix=f".{name}-", dir=into)),
         log=log,
@@ -94,10 +122,10 @@ def _context(name: str, into: Path, settings: Mapping[str, Any]) -> StepContext:
     )
 
 
-def _step(name: str, into: Path, profile: str) -> None:
-    settings = make_plan(load_profile(profile)).step(name).settings
-    ctx = _context(name, into, settings)
-    run: Callable[[StepContext], None] = import_module(f"aio_image.bake.{name}").run
+def _step(plan: Plan, name: str, into: Path) -> None:
+    _known(plan, name, [step.name for step in plan.steps if step.code.startswith(_ROOM)])
+    ctx = _context(plan, name, into)
+    run: Callable[[StepContext], None] = import_module(ctx.step.code).run
     began = time.monotonic()
     try:
         run(ctx)
@@ -106,16 +134,18 @@ def _step(name: str, into: Path, profile: str) -> None:
     print(f"{name} took {time.monotonic() - began:.1f} s; log: {ctx.log}")
 
 
-def _shell(into: Path, of: str, *, boot: bool) -> int:
+def _shell(plan: Plan, asked: argparse.Namespace, into: Path) -> int:
     """A shell in a throw-away copy; booted, its services run."""
-    results = [into / need for need in (*_NEEDS[of], of)]
+    of, boot = asked.of, asked.boot
+    _known(plan, of, list(plan.steps[-1].layers))
+    results = [_result(plan, layer, into) for layer in (*plan.step(of).layers, of)]
     work = Path(tempfile.mkdtemp(prefix=".shell-", dir=into))
     isolate = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork",
                "--kill-child=SIGKILL", "--mount-proc", "--"]  # fmt: skip
     if not os.environ.get("AIO_BAKE_SHELL"):
         return subprocess.call(
             [*isolate, sys.executable, "-m", "aio_image.bake", "shell", "--into", str(into),
-             "--of", of, *(["--boot"] if boot else [])],
+             "--profile", asked.profile, "--of", of, *(["--boot"] if boot else [])],
             env={**os.environ, "AIO_BAKE_SHELL": "1"},
         )  # fmt: skip
     (work / "copy").mkdir()

@@ -35,7 +35,7 @@ def bake(ctx: StepContext) -> None:
         work=ctx.work / "ansible",
     )
     console = ctx.log.with_suffix(".console.log")
-    with trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root:
+    with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         ctx.progress("Boot the root in systemd-nspawn", 0.0)
         with nspawn.booted(root, console=console, mask=nspawn.FIRST_BOOT) as container:
             print(f"booted in {time.monotonic() - began:.1f} s", flush=True)

@@ -24,7 +24,7 @@ from aio_image import deployers
 from aio_image.bake import listening, nspawn, outside
 from aio_image.bake.inside import run_inside
 from aio_image.bake.nspawn import Cable, Container
-from aio_image.bake.scan import scan_layers
+from aio_image.bake.scan import baked_layers, scan_layers
 from aio_image.errors import BuildError, HostError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -69,11 +69,10 @@ def run(ctx: StepContext) -> None:
 
 def gate(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
-    results = [ctx.inputs["root"], ctx.inputs["bake"], ctx.inputs["seal"]]
     rules = Rules.of(ctx.step.settings["deployer"])
     console = ctx.log.with_suffix(".console.log")
     # The copy is where a failed step's tree is looked for, so that one can look inside.
-    with trees.writable(results, ctx.output, ctx.work, durable=False) as root:
+    with trees.writable(ctx.layers, ctx.output, ctx.work, durable=False) as root:
         leave_out(root, rules)
         _seed(root, rules)
         began = time.monotonic()
@@ -108,7 +107,7 @@ def gate(ctx: StepContext) -> None:
             finally:
                 _keep_journal(container, ctx.log)
         ctx.progress("Search the copy for canaries", 0.95)
-        left = list(scan_layers(root, trees.layers_above([*results, ctx.output], 1)))
+        left = list(scan_layers(root, baked_layers([*ctx.layers, ctx.output])))
     if left:
         raise BuildError(
             f"{left[0].path} still holds a canary after the first boot",

@@ -92,6 +92,7 @@ def _unpacked(packed: dict[str, Any], events: Events) -> tuple[Body, StepContext
             settings=step["settings"],
             inputs=tuple(Input(**each) for each in step["inputs"]),
             key=step["key"],
+            layers=tuple(step["layers"]),
         ),
         home=Home(Path(packed["home"])),
         inputs={name: Path(path) for name, path in packed["inputs"].items()},

@@ -7,11 +7,12 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aio_image.bake.canary import LONGEST, PREFIX
+from aio_image.host import trees
 
 _PREFIX = PREFIX.encode()
 # Base32 in lower case; anything shorter is the bare word, as this code itself spells it.
@@ -27,6 +28,14 @@ class Finding:
     path: str
     offset: int
     text: str
+
+
+def baked_layers(results: Sequence[Path]) -> tuple[Path, ...]:
+    """The tree folders of ``results`` (lowest first) that may hold canaries.
+
+    All but the lowest: the operating system and its packages were there before any secret.
+    """
+    return trees.layers_above(results, 1)
 
 
 def scan_layers(

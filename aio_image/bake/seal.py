@@ -23,7 +23,7 @@ from aio_image.bake.inside import run_inside
 from aio_image.bake.ledger import PATH, Ledger, disagreements
 from aio_image.bake.pristine import Rules as PristineRules
 from aio_image.bake.pristine import pack
-from aio_image.bake.scan import scan_file, scan_layers
+from aio_image.bake.scan import baked_layers, scan_file, scan_layers
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -87,10 +87,9 @@ def run(ctx: StepContext) -> None:
 def seal(ctx: StepContext) -> None:
     """The body of the step; must be in a private mount namespace."""
     began = time.monotonic()
-    results = [ctx.inputs["root"], ctx.inputs["bake"]]
     deployer = ctx.step.settings["deployer"]
     rules = Rules.of(deployer)
-    with trees.writable(results, ctx.output, ctx.work) as root:
+    with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         ctx.progress("Remove identities, logs and caches", 0.1)
         for path in apply(rules, root):
             print(f"removed {path}")
@@ -101,9 +100,8 @@ def seal(ctx: StepContext) -> None:
         target.chmod(0o644)
         (ctx.output / "ledger.json").write_text(ledger.text(), encoding="utf-8")
         ctx.progress("Search for secrets outside the ledger", 0.4)
-        # Only what the bake brought can hold a canary: the root was there before it.
-        layers = trees.layers_above([*results, ctx.output], 1)
-        problems = disagreements(ledger, scan_layers(root, layers))
+        found = scan_layers(root, baked_layers([*ctx.layers, ctx.output]))
+        problems = disagreements(ledger, found)
         problems += private_texts(rules, root)
         if not problems:
             ctx.progress("Pack what a reset puts back", 0.7)

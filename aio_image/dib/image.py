@@ -16,8 +16,6 @@ from aio_image.execution.context import StepContext
 from aio_image.host import process
 
 _ELEMENTS = ("aio-image-disk", "aio-image-efi", "aio-image-grub")
-# Lowest first. The gate is needed too, but keeps no tree.
-_LAYERS = ("root", "bake", "seal")
 
 
 def run(ctx: StepContext) -> None:
@@ -51,7 +49,7 @@ def run(ctx: StepContext) -> None:
                 "AIO_CONSOLE": settings["kernel.console"],
             },
             qemu_img=_qemu_img(),
-            trees=[ctx.inputs[name] for name in _LAYERS if name in ctx.inputs],
+            trees=ctx.layers,
             tree_link=link,
         ),
     )

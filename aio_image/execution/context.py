@@ -18,7 +18,8 @@ class StepContext:
     """Everything a step may use.
 
     ``output`` is an empty folder that becomes the step's kept result when ``run`` returns, and
-    is thrown away when it raises. ``inputs`` maps each needed step's name to its kept result.
+    is thrown away when it raises. ``inputs`` maps each needed step's name to its kept result;
+    ``layers`` are those of them that hold a tree, lowest first (for ``host.trees``).
     ``work`` is scratch on the same file system. ``log`` is open for appending by anyone.
     ``cancel`` is set when the build is to stop: give it to ``run_private`` and to callbacks.
     """
@@ -31,6 +32,10 @@ class StepContext:
     log: Path
     events: Events
     cancel: Cancel = field(default_factory=Cancel)
+
+    @property
+    def layers(self) -> tuple[Path, ...]:
+        return tuple(self.inputs[name] for name in self.step.layers)
 
     def progress(self, message: str, fraction: float | None = None) -> None:
         self.events.emit(StepProgress(self.step.name, message, fraction))

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from aio_image.execution.context import StepContext
-from aio_image.host import mounts
+from aio_image.host import mounts, trees
 from aio_image.paths import Home
 
 # The failed tree is only read: what is tried inside goes to memory and is gone afterwards.
@@ -63,10 +63,10 @@ def keep_failed(home: Home, ctx: StepContext) -> str:
 
 def _layers(folder: Path, ctx: StepContext) -> list[Path] | None:
     """The trees to lay over each other, uppermost first; None when the step has no tree."""
-    tree = folder / "output" / "tree"
+    tree = folder / "output" / trees.TREE
     if not tree.is_dir():
         return None
-    if (folder / "output" / "whole").exists():
+    if (folder / "output" / trees.WHOLE).exists():
         return [tree]
-    below = [path / "tree" for path in ctx.inputs.values() if (path / "tree").is_dir()]
+    below = trees.stack(ctx.layers) if ctx.layers else ()
     return [tree, *reversed(below)]

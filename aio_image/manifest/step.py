@@ -51,10 +51,20 @@ def run(ctx: StepContext) -> None:
         "gate": _gate(ctx),
         "steps": {name: _record(folder) for name, folder in ctx.inputs.items()},
         "made_with": _versions(),
-        "packages": read_packages(ctx.inputs["root"] / "packages.txt"),
+        "packages": _packages(ctx),
     }
     text = json.dumps(manifest, indent=2) + "\n"
     (ctx.output / "manifest.json").write_text(text, encoding="utf-8")
+
+
+def _packages(ctx: StepContext) -> list[dict[str, str]]:
+    """Of the uppermost layer that says what is installed: steps above the root may install too."""
+    lists = [path for layer in ctx.layers if (path := layer / "packages.txt").is_file()]
+    if not lists:
+        raise BuildError(
+            "no step of this image has kept a packages.txt", hint="build anew: --from root"
+        )
+    return read_packages(lists[-1])
 
 
 def read_packages(path: Path) -> list[dict[str, str]]:

@@ -32,14 +32,16 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
     rows = [row for row in steps_of if gate or row.name != "gate"]
     keys: dict[str, str] = {}
     steps: list[Step] = []
+    layers: tuple[str, ...] = ()
     for row in rows:
-        needs = tuple(name for name in row.needs if name in keys)
+        needs = (*layers, *(name for name in row.needs if name in keys))
         settings = {name: loaded.setting(name) for name in _filled(row.settings, loaded)}
         settings |= {name: _FACTS[name](loaded) for name in row.facts}
         inputs = _inputs(row, loaded)
         key = step_key(row.name, settings, inputs, tuple(keys[name] for name in needs))
         keys[row.name] = key
-        steps.append(Step(row.name, row.title, needs, settings, inputs, key, row.code))
+        steps.append(Step(row.name, row.title, needs, settings, inputs, key, row.code, layers))
+        layers += (row.name,) if row.tree else ()
     return Plan(loaded.name, tuple(steps))
 
 

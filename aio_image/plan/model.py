@@ -25,7 +25,8 @@ class Step:
     """One step of a build.
 
     ``name`` is also its folder's name and selects the code that runs it; ``needs`` are the steps
-    whose outputs it reads; ``settings`` are the values (JSON types) it takes from the profile.
+    whose outputs it reads, ``layers`` those of them that keep a tree, lowest first (the operating
+    system); ``settings`` are the values (JSON types) it takes from the profile.
     ``key`` is the sha256 (hex) over name, settings, inputs and the keys of its needs: two steps
     with one key give the same result, so the second is not run. ``code`` names the module that
     runs it.
@@ -38,6 +39,7 @@ class Step:
     inputs: tuple[Input, ...]
     key: str
     code: str = ""
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

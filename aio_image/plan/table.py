@@ -27,7 +27,8 @@ CODE_APART = (
 class StepRow:
     """One step.
 
-    ``needs``: steps whose kept results it reads. ``settings``: dotted keys of the resolved
+    ``tree``: it keeps a root file system, laid over the trees of all steps before it. Every step
+    reads those trees; ``needs`` names what else it reads. ``settings``: dotted keys of the resolved
     profile, which the step finds in ``step.settings`` under the same names. ``facts``: values
     worked out from the deployer's data (see ``build.py``), found there likewise. ``files``:
     globs below the project's data folders or the package. In both, ``{deployer}`` and
@@ -38,18 +39,18 @@ class StepRow:
 
     name: str
     title: str
-    needs: tuple[str, ...]
     settings: tuple[str, ...]
     facts: tuple[str, ...]
     files: tuple[str, ...]
     code: str
     distributions: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    tree: bool = False
 
 
 _ROOT = StepRow(
     name="root",
     title="Install the operating system and its packages",
-    needs=(),
     settings=(
         "system.distribution",
         "system.release",
@@ -64,12 +65,12 @@ _ROOT = StepRow(
     ),
     code="aio_image.dib.root",
     distributions=("diskimage-builder",),
+    tree=True,
 )
 
 _BAKE = StepRow(
     name="bake",
     title="Set up OpenStack inside the root",
-    needs=("root",),
     settings=("deployer", "level"),
     facts=("scenario", "services", "dormant"),
     files=(
@@ -95,12 +96,12 @@ _BAKE = StepRow(
     ),
     code="aio_image.bake.bake",
     distributions=("ansible-core",),
+    tree=True,
 )
 
 _SEAL = StepRow(
     name="seal",
     title="Remove what two machines must not share",
-    needs=("root", "bake"),
     settings=("deployer",),
     facts=("services", "dormant"),
     files=(
@@ -109,12 +110,12 @@ _SEAL = StepRow(
         "aio_image/bake/pristine.yaml",
     ),
     code="aio_image.bake.seal",
+    tree=True,
 )
 
 _GATE = StepRow(
     name="gate",
     title="Boot a throw-away copy until it is healthy",
-    needs=("root", "bake", "seal"),
     settings=("deployer",),
     facts=("services", "dormant"),
     files=(
@@ -128,7 +129,6 @@ _GATE = StepRow(
 _IMAGE = StepRow(
     name="image",
     title="Write the disk image",
-    needs=("root", "bake", "seal", "gate"),
     settings=(
         "system.architecture",
         "image.size",
@@ -148,12 +148,12 @@ _IMAGE = StepRow(
     ),
     code="aio_image.dib.image",
     distributions=("diskimage-builder",),
+    needs=("gate",),
 )
 
 _MANIFEST = StepRow(
     name="manifest",
     title="Write checksums and the manifest",
-    needs=("root", "bake", "seal", "gate", "image"),
     settings=(
         "description",
         "deployer",
@@ -172,6 +172,7 @@ _MANIFEST = StepRow(
     facts=("profile", "scenario", "services", "dormant"),
     files=(),
     code="aio_image.manifest.step",
+    needs=("gate", "image"),
 )
 
 # What every run of OpenStack-Ansible's own programs in a container depends on.
@@ -184,50 +185,39 @@ _REACHED = (
 _DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
 
 
-def _playbook(name: str, title: str, after: tuple[str, ...]) -> StepRow:
-    """A step that runs the playbook openstack.osa.<name>, laid over ``after``."""
+def _playbook(name: str) -> StepRow:
+    """A step that runs the playbook openstack.osa.<name>."""
     return StepRow(
         name=name,
-        title=title,
-        needs=after,
+        title=f"Run the playbook {name}",
         settings=_REACHED,
         facts=(),
         files=_DEPLOYING,
         code="aio_image.bake.osa.playbooks",
+        tree=True,
     )
 
 
 _SOURCES = StepRow(
     name="sources",
     title="Put the git repositories in place",
-    needs=("root",),
     settings=(),
     facts=("lock",),
     files=(),
     code="aio_image.bake.osa.sources",
+    tree=True,
 )
 _BOOTSTRAP = StepRow(
     name="bootstrap",
     title="Run OpenStack-Ansible's bootstrap scripts",
-    needs=("root", "sources"),
     settings=("deployer", *_REACHED),
     facts=("lock", "scenario"),
     files=_DEPLOYING,
     code="aio_image.bake.osa.bootstrap",
+    tree=True,
 )
-_BOOTSTRAPPED = ("root", "sources", "bootstrap")
-_PLAYBOOKS = (
-    _playbook("setup_hosts", "Run the playbook setup_hosts", _BOOTSTRAPPED),
-    _playbook(
-        "setup_infrastructure",
-        "Run the playbook setup_infrastructure",
-        (*_BOOTSTRAPPED, "setup_hosts"),
-    ),
-    _playbook(
-        "setup_openstack",
-        "Run the playbook setup_openstack",
-        (*_BOOTSTRAPPED, "setup_hosts", "setup_infrastructure"),
-    ),
+_PLAYBOOKS = tuple(
+    _playbook(name) for name in ("setup_hosts", "setup_infrastructure", "setup_openstack")
 )
 # By deployer and level: the steps of a build, in the order they run.
 STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {

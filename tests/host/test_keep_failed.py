@@ -23,7 +23,7 @@ pytestmark = pytest.mark.host
 
 
 def changes_and_fails(ctx: StepContext) -> None:
-    with trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root:
+    with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         (root / "etc" / "half-done").write_text("here it stopped\n")
         (root / "etc" / "hostname").unlink()
         raise BuildError("the task failed")
@@ -44,7 +44,10 @@ def test_look_inside(tmp_path: Path, small_root: Path) -> None:
     home = Home(tmp_path / "home with blank")
     plan = Plan(
         "test",
-        (Step("root", "Root", (), {}, (), "1" * 64), Step("bake", "Bake", ("root",), {}, (), "2")),
+        (
+            Step("root", "Root", (), {}, (), "1" * 64),
+            Step("bake", "Bake", ("root",), {}, (), "2", layers=("root",)),
+        ),
     )
     seen: list[Event] = []
     with pytest.raises(BuildError, match="the task failed"):

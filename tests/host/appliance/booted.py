@@ -20,18 +20,18 @@ from aio_image.plan.build import make_plan
 from aio_image.profile.load import load_profile
 
 RULES = gate.Rules.of("debian")
-_STEPS = ("root", "bake", "seal")
 _HEALTHY_SECONDS = 1200.0
 
 
 def sealed_results() -> list[Path]:
-    """Results of root, bake and seal: those below ``AIO_SEALED`` (made by ``python -m
-    aio_image.bake``), else what a build of the default profile has kept."""
-    if os.environ.get("AIO_SEALED"):
-        return [Path(os.environ["AIO_SEALED"], name) for name in _STEPS]
+    """What the gate boots: results below ``AIO_SEALED`` (made by ``python -m aio_image.bake``),
+    else what a build of the default profile has kept."""
     plan = make_plan(load_profile("debian-aio"))
+    layers = plan.step("gate").layers
+    if os.environ.get("AIO_SEALED"):
+        return [Path(os.environ["AIO_SEALED"], name) for name in layers]
     steps = Home.default().steps
-    results = [steps / name / plan.step(name).key for name in _STEPS]
+    results = [steps / name / plan.step(name).key for name in layers]
     if not all((result / "step.json").exists() for result in results):
         pytest.skip("no sealed tree of this state: aio-image build debian-aio, or set AIO_SEALED")
     return results

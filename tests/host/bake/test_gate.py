@@ -74,7 +74,7 @@ def steps(small: Path, tmp_path: Path) -> Steps:
         settings = {"deployer": "debian", "services": SERVICES, "dormant": []}
         told: list[Event] = []
         return StepContext(
-            step=Step(name, name, needs, settings, (), BAKE * 4),
+            step=Step(name, name, needs, settings, (), BAKE * 4, layers=needs),
             home=Home(tmp_path),
             inputs={need: tmp_path / need for need in needs},
             output=tmp_path / name,

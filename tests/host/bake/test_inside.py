@@ -31,6 +31,7 @@ def tells(ctx: StepContext) -> None:
     assert ctx.step.settings == {"services": ["keystone"]}
     assert ctx.step.inputs == (Input("a", "b"),)
     assert ctx.inputs == {"root": Path("/kept/root")}
+    assert ctx.layers == (Path("/kept/root"),)
 
 
 def raises_ours(_ctx: StepContext) -> None:
@@ -60,7 +61,15 @@ def ctx(tmp_path: Path, told: list[Event]) -> StepContext:
     for name in ("output", "work"):
         (tmp_path / name).mkdir()
     return StepContext(
-        step=Step("bake", "Bake", ("root",), {"services": ["keystone"]}, (Input("a", "b"),), "k"),
+        step=Step(
+            "bake",
+            "Bake",
+            ("root",),
+            {"services": ["keystone"]},
+            (Input("a", "b"),),
+            "k",
+            layers=("root",),
+        ),
         home=Home(tmp_path),
         inputs={"root": Path("/kept/root")},
         output=tmp_path / "output",

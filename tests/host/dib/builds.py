@@ -77,5 +77,6 @@ class Build:
             if isinstance(event, StepProgress):
                 self.told.append((event.message, event.fraction))
 
-        step = Step(name, name, (), settings, (), "0" * 64)
-        return StepContext(step, self.home, inputs or {}, output, work, log, Events(listen))
+        inputs = inputs or {}
+        step = Step(name, name, tuple(inputs), settings, (), "0" * 64, layers=tuple(inputs))
+        return StepContext(step, self.home, inputs, output, work, log, Events(listen))

@@ -36,6 +36,7 @@ def test_plans_are_as_agreed(name: str) -> None:
         step.name: {
             "title": step.title,
             "needs": list(step.needs),
+            "layers": list(step.layers),
             "settings": {
                 key: value for key, value in step.settings.items() if key not in _FROM_TABLES
             },

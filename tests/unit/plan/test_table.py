@@ -96,6 +96,19 @@ def test_steps_come_after_what_they_need() -> None:
             seen.add(row.name)
 
 
+def test_a_step_is_laid_over_every_tree_before_it(plan: Plan) -> None:
+    assert {step.name: step.layers for step in plan.steps} == {
+        "root": (),
+        "bake": ("root",),
+        "seal": ("root", "bake"),
+        "gate": ("root", "bake", "seal"),
+        "image": ("root", "bake", "seal"),
+        "manifest": ("root", "bake", "seal"),
+    }
+    for step in plan.steps:
+        assert step.needs[: len(step.layers)] == step.layers
+
+
 def test_steps_get_what_the_table_promises(plan: Plan) -> None:
     for row in STEPS["debian", "deployed"]:
         settings = plan.step(row.name).settings
