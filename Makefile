@@ -9,7 +9,7 @@ ARGS    ?=
 
 # Skipped as long as there is no build of this checkout.
 SEALED := tests/host/appliance/test_settle.py tests/host/appliance/test_lifecycle.py \
-	tests/host/bake/test_enable.py
+	tests/host/appliance/test_broker.py tests/host/bake/test_enable.py
 
 AIO    := .venv/bin/aio-image
 PYTEST := .venv/bin/python -m pytest
@@ -42,7 +42,7 @@ unit: setup ## unit tests: no root, no network, seconds
 host: setup ## tests with loop devices, mounts, containers and real builds (root)
 	$(ROOT) $(PYTEST) -m "host and not boot" $(ARGS)
 
-sealed: setup ## tests that boot the built appliance natively: settle, reset, recover, enable (root)
+sealed: setup ## tests that boot the built appliance natively: settle, reset, recover, enable, broker (root)
 	$(ROOT) $(PYTEST) -m host $(SEALED) $(ARGS)
 
 boot: setup ## tests that boot whole images (minutes each)

@@ -1,15 +1,12 @@
-"""RabbitMQ: what it keeps is transient (services declare their queues anew), so it may be lost.
+"""RabbitMQ: started anew when it does not run, or does not answer.
 
-Row: ``{"kind": "rabbitmq", "unit": ..., "data": folder}``; users come from its definitions file.
+Row: ``{"kind": "rabbitmq", "unit": ...}``. What it keeps it forgets at each start by itself.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from .. import units
@@ -20,17 +17,12 @@ from .model import Finding, active, ask, do, start, stop
 _START_SECONDS = 300
 
 
-def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
+def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:  # noqa: ARG001 - of all kinds
     unit = row["unit"]
     if _runs(unit):
         return []
     said = "does not run" if active(unit) else units.last_words(unit)
-    return [
-        Finding(
-            unit, said, "restart it, if need be with its queues forgotten",
-            lambda: _revive(unit, layout.at(row["data"])),
-        )
-    ]  # fmt: skip
+    return [Finding(unit, said, "restart it", lambda: _revive(unit))]
 
 
 def _runs(unit: str) -> bool:
@@ -44,32 +36,13 @@ def _runs(unit: str) -> bool:
     return False
 
 
-def _revive(unit: str, data: Path) -> None:
-    if _restarted(unit):
-        return
-    _halt(unit)
-    for path in data.iterdir() if data.is_dir() else ():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    if not _restarted(unit):
-        raise ApplianceProblem(
-            f"{unit}: does not start without its data either: {units.last_words(unit)}",
-            hint=f"journalctl -u {unit}",
-        )
-
-
-def _restarted(unit: str) -> bool:
-    _halt(unit)
-    with suppress(ApplianceProblem):
-        start(unit)
-        return _runs(unit)
-    return False
-
-
-def _halt(unit: str) -> None:
+def _revive(unit: str) -> None:
     try:
         stop(unit)
     except ApplianceProblem:
         do("systemctl", "kill", "--signal=KILL", unit)
+    start(unit)
+    if not _runs(unit):
+        raise ApplianceProblem(
+            f"{unit}: does not start: {units.last_words(unit)}", hint=f"journalctl -u {unit}"
+        )

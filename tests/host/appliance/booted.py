@@ -18,6 +18,7 @@ from aio_image.host import trees
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
 from aio_image.profile.load import load_profile
+from tests.host.bake.conftest import fresh_room
 
 RULES = gate.Rules.of("debian")
 _HEALTHY_SECONDS = 1200.0
@@ -85,8 +86,7 @@ class Appliance:
 @contextmanager
 def appliance(work: Path) -> Iterator[Appliance]:
     """Be in a private mount namespace."""
-    # Not pytest's folder: an overlay needs a file system that can be its upper layer.
-    room = Home.default().root / "tests" / f"appliance-{os.getpid()}"
+    room = fresh_room("appliance")
     try:
         with trees.writable(sealed_results(), room / "out", room / "work", durable=False) as root:
             made = Appliance(root, work)

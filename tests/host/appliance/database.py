@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,7 @@ import aio_image.appliance
 from aio_image.bake import nspawn
 from aio_image.bake.nspawn import Container
 from aio_image.host import trees
-from aio_image.paths import Home
-from tests.host.bake.conftest import PACKAGES, debian
+from tests.host.bake.conftest import PACKAGES, debian, fresh_room
 
 DATABASE = (*PACKAGES, "python3-yaml", "mariadb-server", "galera-4", "rsync", "lsof", "procps")
 CODE = "from aio_appliance.cli import main; import sys; sys.exit(main())"
@@ -26,7 +24,7 @@ def database(
     members: list[dict[str, Any]], settings: str, console: Path, mask: tuple[str, ...] = ()
 ) -> Iterator[tuple[Container, Path]]:
     """``settings`` is MariaDB's configuration. Be in a private mount namespace."""
-    room = Home.default().root / "tests" / f"database-{os.getpid()}"
+    room = fresh_room("database")
     kept = debian("database", DATABASE)
     try:
         with trees.writable([kept], room / "out", room / "work", durable=False) as root:

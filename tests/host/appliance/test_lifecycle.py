@@ -150,12 +150,11 @@ def break_all(made: Appliance, container: Container) -> None:
     data = made.root / "var/lib/mysql"
     (data / "aria_log_control").write_bytes(b"\0" * 52)
     container.run(["chown", "nobody", "/var/lib/mysql/ibdata1"])
-    for path in (made.root / "var/lib/rabbitmq/mnesia").rglob("*"):
-        if path.is_file():
-            path.write_bytes(b"garbage")
     for path in (made.root / "etc/keystone/fernet-keys").iterdir():
         path.unlink()
     for name in ("ovnsb_db.db", "ovnnb_db.db"):
         (made.root / "var/lib/ovn" / name).write_bytes(b"OVSDB JSON 9999 garbage\n")
-    container.run(["systemctl", "start", "--no-block", *units])
+    # What is damaged of the broker it throws away by itself (test_broker.py): it stays stopped.
+    others = [unit for unit in units if "rabbitmq" not in unit]
+    container.run(["systemctl", "start", "--no-block", *others])
     time.sleep(20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,8 +36,7 @@ def small() -> Path:
 
 def debian(word: str, packages: tuple[str, ...]) -> Path:
     """A step's result whose ``tree/`` is a Debian with ``packages``: made once, kept."""
-    room = Home.default().root / "tests"
-    room.mkdir(parents=True, exist_ok=True)
+    room = _room()
     name = f"{word}-{hashlib.sha256(repr((RELEASE, packages)).encode()).hexdigest()[:12]}"
     kept = room / name
     with (room / f"{name}.lock").open("w") as lock:
@@ -49,6 +49,17 @@ def debian(word: str, packages: tuple[str, ...]) -> Path:
             shutil.rmtree(kept, ignore_errors=True)
             new.rename(kept)
     return kept
+
+
+def fresh_room(word: str) -> Path:
+    """A new folder for an overlay: pytest's own may be where none can be."""
+    return Path(tempfile.mkdtemp(prefix=f"{word}-", dir=_room()))
+
+
+def _room() -> Path:
+    room = Home.default().root / "tests"
+    room.mkdir(parents=True, exist_ok=True)
+    return room
 
 
 def _bootstrap(tree: Path, packages: tuple[str, ...]) -> None:

@@ -148,6 +148,16 @@ def test_the_broker_knows_who_the_services_say_they_are(recipe: Recipe) -> None:
     assert {(user["name"], user["password"]) for user in users} == wanted
 
 
+def test_what_the_broker_forgets_is_not_worth_keeping(recipe: Recipe) -> None:
+    """It throws its files away at each start: no service may have queues that outlast it."""
+    unit = recipe.files["/etc/systemd/system/rabbitmq-server.service.d/10-aio.conf"]
+    assert "\nExecStartPre=+/usr/bin/rm -rf /var/lib/rabbitmq/mnesia\n" in unit
+    lasting = re.compile(r"^\s*(rabbit_quorum_queue|amqp_durable_queues)\s*=(?!\s*false)", re.M)
+    users = [path for path, text in recipe.files.items() if "[oslo_messaging_rabbit]" in text]
+    assert users
+    assert not [path for path in users if lasting.search(recipe.files[path])]
+
+
 def test_the_appliance_reads_the_table(recipe: Recipe) -> None:
     told = json.loads(recipe.files["/usr/share/aio/services.json"])
     assert [row["name"] for row in told["services"]] == list(recipe.services)

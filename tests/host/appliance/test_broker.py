@@ -1,0 +1,105 @@
+"""The broker starts whatever a power cut or a bad block made of its files, with all its users.
+
+RabbitMQ alone, as the image has it, in a container of the sealed tree. Each damage here, by
+itself, keeps a RabbitMQ that uses what it finds from starting, at every start.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aio_image.bake import nspawn
+from aio_image.bake.nspawn import Container
+from aio_image.host import trees
+from tests.host.appliance.booted import sealed_results
+from tests.host.appliance.database import systemctl
+from tests.host.bake.conftest import fresh_room, private
+from tests.waiting import wait_for
+
+__all__ = ["private"]
+
+pytestmark = pytest.mark.host
+
+UNIT = "rabbitmq-server.service"
+_NODE = "var/lib/rabbitmq/mnesia/rabbit@localhost"
+# Seconds that only what fails takes.
+_LONG = 900
+
+
+def _schema_zeroed(_: Container, node: Path) -> None:
+    """A file that was never flushed: "Cannot read schema"."""
+    schema = node / "schema.DAT"
+    schema.write_bytes(b"\0" * schema.stat().st_size)
+
+
+def _half_made(container: Container, node: Path) -> None:
+    """A first start that ends at its first table: "schema_integrity_check_failed"."""
+    shutil.rmtree(node)
+    systemctl(container, "start", UNIT)
+    cut = (
+        f"pid=$(systemctl show --value --property=MainPID {UNIT});"
+        f" until set -- /{_NODE}/rabbit_*.DC? && [ -e $1 ]; do sleep 0.01; done; kill -KILL $pid"
+    )
+    container.run(["sh", "-c", cut], timeout=_LONG)
+    systemctl(container, "stop", UNIT)
+
+
+DAMAGES = (_schema_zeroed, _half_made)
+
+
+def test_damaged_files_are_no_matter(private: Callable[..., None], tmp_path: Path) -> None:
+    def body() -> None:
+        room = fresh_room("broker")
+        try:
+            with trees.writable(
+                sealed_results(), room / "out", room / "work", durable=False
+            ) as root:
+                # Its secrets are the build's here: nobody else runs.
+                for path in (root / "usr/lib/systemd/system").glob(f"{UNIT}.d/*personalise.conf"):
+                    path.unlink()
+                console = tmp_path / "console.log"
+                with nspawn.booted(root, console=console, orderly=False) as container:
+                    _damage_and_start(container, root)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+
+    private(body)
+
+
+def _damage_and_start(container: Container, root: Path) -> None:
+    definitions = json.loads((root / "etc/rabbitmq/definitions.json").read_text(encoding="utf-8"))
+    users = {user["name"] for user in definitions["users"]}
+    assert users
+    _started(container)
+    assert _users(container) == users
+    for damage in DAMAGES:
+        systemctl(container, "kill", "--signal=KILL", UNIT, check=False)
+        systemctl(container, "stop", UNIT)
+        damage(container, root / _NODE)
+        _started(container)
+        assert _users(container) == users, damage.__name__
+
+
+def _started(container: Container) -> None:
+    """Started by systemd, at the first try."""
+    systemctl(container, "start", UNIT)
+    asked = ["rabbitmqctl", "--quiet", "await_startup", "--timeout", "300"]
+    failed = ["systemctl", "show", "--value", "--property=NRestarts", UNIT]
+
+    def answers() -> bool:
+        assert container.run(failed, timeout=60).output.strip() == "0", container.journal(UNIT)
+        return container.run(asked, check=False, timeout=_LONG).status == 0
+
+    assert wait_for(answers, _LONG, pause=1.0)
+
+
+def _users(container: Container) -> set[str]:
+    told = container.run(
+        ["rabbitmqctl", "--quiet", "list_users", "--formatter=json"], timeout=_LONG
+    )
+    return {row["user"] for row in json.loads(told.output)}
