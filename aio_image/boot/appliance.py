@@ -156,9 +156,7 @@ def booted(
         domain = hypervisor.start(connection, domain_xml(spec), ends_with_us=not keep)
         powered_on = time.monotonic()
         made.callback(hypervisor.stop, domain)
-        watch = Watch(
-            console, lambda: hypervisor.running(domain), limits, powered_on, machine.units
-        )
+        watch = Watch(console, lambda: hypervisor.halted(domain), limits, powered_on, machine.units)
         yield Appliance(identity, chosen, limits, forwards, connection.uri, console, domain, watch)
 
 

@@ -49,20 +49,20 @@ def running(domain: Domain) -> bool:
 
 
 def halted(domain: Domain) -> str:
-    """Why the guest's processors stand still, in libvirt's word; empty when they do not.
+    """Why the guest does not run; empty while it does.
 
-    QEMU stops a guest whose disk it cannot write (libvirt: paused by ``I/O error``).
+    A transient domain that ended is not there any more. QEMU pauses a guest whose disk it cannot
+    write (https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainPausedReason).
     """
     try:
         state, reason = domain.state()
-    except libvirt.libvirtError as error:
-        return f"the guest is gone ({said(error)})"
-    if state == libvirt.VIR_DOMAIN_RUNNING:
-        return ""
-    ioerror = (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR)
-    if (state, reason) == ioerror:
-        return "the guest is paused: QEMU cannot write its disk (is the host's full?)"
-    return f"the guest is not running (libvirt's state {state}, reason {reason})"
+    except libvirt.libvirtError:
+        return "the guest switched itself off or restarted"
+    if state == libvirt.VIR_DOMAIN_PAUSED:
+        if reason == libvirt.VIR_DOMAIN_PAUSED_IOERROR:
+            return "the guest is paused: its disk cannot be written (is this machine's full?)"
+        return f"the guest is paused (libvirt's reason {reason})"
+    return "" if running(domain) else "the guest switched itself off or restarted"
 
 
 def stop(domain: Domain) -> None:

@@ -37,7 +37,8 @@ _OWN = "aio-"
 
 
 class Watch:
-    """One boot. ``alive`` tells whether the guest still runs; ``powered_on``: by time.monotonic.
+    """One boot. ``halted`` tells why the guest does not run, "" while it does; ``powered_on``: by
+    time.monotonic.
 
     ``essential`` are the units without which there is no cloud: one that fails, and is not
     started again, ends the wait. Others are in ``failed_units`` for whoever judges, as are the
@@ -47,7 +48,7 @@ class Watch:
     def __init__(
         self,
         console: Path,
-        alive: Callable[[], bool],
+        halted: Callable[[], str],
         limits: Limits,
         powered_on: float,
         essential: Collection[str] = (),
@@ -60,7 +61,7 @@ class Watch:
         self.kernel_start = 0.0
         self._file = ConsoleFile(console)
         self._parser = ConsoleParser()
-        self._alive = alive
+        self._halted = halted
         self._limits = limits
         self._events = Events()
         self._powered_on = powered_on
@@ -83,7 +84,7 @@ class Watch:
         while True:
             cancel.check()
             # Asked before reading: what a guest wrote before it ended is all read below.
-            alive = self._alive()
+            halted = self._halted()
             data = self._file.new_bytes()
             if data:
                 last_sign = self.seconds
@@ -91,11 +92,8 @@ class Watch:
                 self._take(observation)
             if self.progress is not None and self.progress.state == HEALTHY:
                 return
-            if not alive:
-                raise self._error(
-                    "the guest switched itself off or restarted",
-                    "its console's last lines say why",
-                )
+            if halted:
+                raise self._error(halted, "its console's last lines may say why")
             self._check_units()
             self._check_time(last_sign)
             time.sleep(_PAUSE)
@@ -184,7 +182,7 @@ class Watch:
             )
 
     def _error(self, reason: str, hint: str) -> ApplianceError:
-        if self._alive():
+        if not self._halted():
             time.sleep(_AFTERMATH)
         for _ in self._parser.feed(self._file.new_bytes()):
             pass

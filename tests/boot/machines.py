@@ -214,7 +214,7 @@ def begin_again(rig: Rig, appliance: Appliance, number: int) -> Appliance:
     domain = appliance.domain
     watch = Watch(
         rig.console,
-        lambda: hypervisor.running(domain),
+        lambda: hypervisor.halted(domain),
         appliance.limits,
         time.monotonic(),
         rig.machine.units,

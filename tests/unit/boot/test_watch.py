@@ -26,18 +26,18 @@ class Guest:
     def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
         self.path = path
         path.touch()
-        self.alive = True
+        self.why_halted = ""
         self.asked: list[Callable[[], None]] = []
         self.events: list[Event] = []
         self.cancel = Cancel()
         needed = ("cinder-volume.service",)
-        self.watch = Watch(path, self.is_alive, limits, time.monotonic(), needed)
+        self.watch = Watch(path, self.halted, limits, time.monotonic(), needed)
 
-    def is_alive(self) -> bool:
+    def halted(self) -> str:
         """What the watch asks now and then: what happens next is in ``asked``."""
         if self.asked:
             self.asked.pop(0)()
-        return self.alive
+        return self.why_halted
 
     def write(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
@@ -114,10 +114,10 @@ def test_a_failed_unit_that_stays_so(guest: Guest, monkeypatch: pytest.MonkeyPat
 def test_the_guest_ends(guest: Guest) -> None:
     def end() -> None:
         guest.write("reboot: Power down\n")
-        guest.alive = False
+        guest.why_halted = "the guest is paused"
 
     guest.later(end)
-    with pytest.raises(ApplianceError, match="switched itself off") as told:
+    with pytest.raises(ApplianceError, match="the guest is paused") as told:
         guest.wait()
     assert "console: reboot: Power down" in told.value.details
 
