@@ -13,7 +13,9 @@ _HMP = libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
 # QEMU, target/i386/cpu-dump.c: a processor's part begins with its number; HLT is 1 when it waits
 # for an interrupt; bit 9 of RFL allows one. The lowest half of addresses is a program's.
 _PROCESSOR = re.compile(r"CPU#(\d+)(.*?)(?=CPU#\d|\Z)", re.DOTALL)
-_WHERE = re.compile(r"[RE]IP=([0-9a-f]{8,16}) [RE]FL=([0-9a-f]{8}).*?CPL=(\d).*?HLT=(\d)", re.DOTALL)
+_WHERE = re.compile(
+    r"[RE]IP=([0-9a-f]{8,16}) [RE]FL=([0-9a-f]{8}).*?CPL=(\d).*?HLT=(\d)", re.DOTALL
+)
 _INTERRUPTS = 1 << 9
 
 
