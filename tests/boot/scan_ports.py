@@ -16,7 +16,7 @@ from contextlib import ExitStack
 _AT_ONCE = 400
 _SECONDS = 10.0
 _LAST = 65535
-_UDP_TRIES, _UDP_SECONDS = 3, 2.0
+_UDP_TRIES, _UDP_SECONDS = 3, 0.5
 
 
 async def tcp(address: str) -> list[int]:
@@ -41,7 +41,7 @@ async def tcp(address: str) -> list[int]:
 def udp(address: str) -> list[int]:
     """The ports that no ICMP message calls unreachable, though asked three times.
 
-    The answering kernel is not to count its messages (icmp_ratelimit, icmp_msgs_per_sec).
+    The answering kernel is not to count its messages (net.ipv4.icmp_*).
     """
     silent = list(range(1, _LAST + 1))
     for _ in range(_UDP_TRIES):
