@@ -155,6 +155,11 @@ class Layout:
         return self.at("/usr/share/aio/settle.json")
 
     @property
+    def certificates(self) -> Path:
+        """Certificates inside the cloud that first boot makes anew; not every deployer has such."""
+        return self.at("/usr/share/aio/certificates.json")
+
+    @property
     def clock_epoch(self) -> Path:
         """Its time is when the image was built; systemd knows it too."""
         return self.at("/usr/lib/clock-epoch")

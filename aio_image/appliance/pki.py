@@ -132,7 +132,7 @@ def _certify(layout: Layout, extensions: str, signer: Path | None) -> tuple[byte
         _openssl(config, [
             "ca", "-batch", "-notext", "-in", request, "-out", certificate,
             "-extensions", "extensions",
-            "-startdate", _moment(begins), "-enddate", _moment(begins, _YEARS),
+            "-startdate", moment(begins), "-enddate", moment(begins, _YEARS),
             *by,
         ])  # fmt: skip
         return key.read_bytes(), certificate.read_bytes()
@@ -158,7 +158,7 @@ def _openssl(config: str, words: list[str | Path]) -> None:
         )
 
 
-def _moment(when: float, years: int = 0) -> str:
+def moment(when: float, years: float = 0) -> str:
     """As X.509's GeneralizedTime."""
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(when + years * 365.25 * 24 * 3600))
 

@@ -123,6 +123,7 @@ class Settlement:
             Stage("keys", "making keystone's keys", self._keys),
             Stage("identities", "drawing what services would draw", self._identities),
             Stage("authority", "making a CA", self._authority),
+            *self._inner(),
             Stage("certificate", "making a certificate", self._certificate, self._of_names),
             Stage("database", "preparing what the database is told", self._database,
                   lambda: self.public.in_url),
@@ -205,6 +206,17 @@ class Settlement:
         if not all((self.layout.pki / name).exists() for name in ("ca.key", "ca.pem")):
             pki.make_ca(self.layout)
         pki.publish_ca(self.layout)
+
+    def _inner(self) -> list[Stage]:
+        """What a deployer with certificates inside the cloud has made anew, once."""
+        if not self.layout.certificates.exists():
+            return []
+        return [Stage("inner", "making the certificates inside the cloud", self._reissue)]
+
+    def _reissue(self) -> None:
+        from . import reissue  # noqa: PLC0415 - a first boot's alone
+
+        reissue.renew(self.layout, reissue.load(self.layout.certificates))
 
     def _of_names(self) -> str:
         return digest(self.public.address, self.public.host, self.public.others, self.hostname)

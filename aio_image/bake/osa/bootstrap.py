@@ -26,7 +26,7 @@ from aio_image.execution.context import StepContext
 from aio_image.sources.git.pins import Lock, parse
 
 _KEPT = f"{DEPLOY}/user_zz_aio_image.yml"
-_SECRETS = f"{DEPLOY}/user_secrets.yml"
+SECRETS = f"{DEPLOY}/user_secrets.yml"
 _RELEASE = "/etc/aio/release.yaml"
 # As upstream's own gate has its repositories; the runtime's constraints come from there.
 _ZUUL = "/run/aio-zuul"
@@ -100,7 +100,7 @@ def _write_settings(root: Path, ctx: StepContext, lock: Lock) -> None:
     bake = bake_id(ctx.step.key)
     shipped = _inside(root, f"{CLONE}/etc/openstack_deploy/user_secrets.yml")
     names = secret_names(shipped.read_text("utf-8"))
-    _write(root, _SECRETS, yaml.safe_dump(secrets_of(names, canary, bake), width=1000), 0o600)
+    _write(root, SECRETS, yaml.safe_dump(secrets_of(names, canary, bake), width=1000), 0o600)
     _write(root, _KEPT, yaml.safe_dump(kept_variables(lock), width=1000), 0o644)
     release = {
         "bake_id": bake,

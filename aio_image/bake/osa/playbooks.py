@@ -147,6 +147,8 @@ def play(ctx: StepContext, needs: tuple[str, ...], playbook: str) -> None:
                 hint="its output is in the step's log",
                 details=said[-25:],
             )
+        for words in table.after[playbook]:
+            room.container.run(words)
     _keep(ctx.output / "playbook.json", playbook, watch, seconds)
 
 

@@ -35,6 +35,7 @@ class Deployment:
     modules: tuple[str, ...]
     stand_ins: Mapping[str, str]
     tasks: Mapping[str, int]
+    after: Mapping[str, tuple[tuple[str, ...], ...]]
     secrets: tuple[SecretRule, ...]
 
     def length_of(self, secret: str) -> int:
@@ -58,6 +59,10 @@ def deployment() -> Deployment:
             name: int(row["tasks"])
             for part in ("scripts", "playbooks")
             for name, row in raw[part].items()
+        },
+        after={
+            name: tuple(tuple(words) for words in row.get("after", ()))
+            for name, row in raw["playbooks"].items()
         },
         secrets=tuple(SecretRule(row["ends"], int(row.get("length", 0))) for row in raw["secrets"]),
     )

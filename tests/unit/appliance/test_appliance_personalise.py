@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -18,7 +19,7 @@ import bcrypt
 import pytest
 import yaml
 
-from aio_image.appliance import database, personalise, settlement
+from aio_image.appliance import database, personalise, reissue, settlement
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.ledger import PREFIX
 from aio_image.appliance.machine import Record
@@ -249,3 +250,41 @@ def test_another_release_begins_anew(image: Layout) -> None:
     Record(image.state, "fedcba9876543210", {"secrets": ""}, {"host": "old"}).save()
     run(image)
     check_end(image, None)
+
+
+def test_certificates_inside_the_cloud_are_made_once(image: Layout) -> None:
+    """A deployer that has such says so by a note; the others have no such stage."""
+    assert "inner" not in [stage.name for stage in settlement.Settlement(image).stages()]
+    note = {
+        "format": reissue.FORMAT,
+        "issued": [
+            {
+                "name": "broker", "by": None, "subject": ["CN = aio1"], "bits": 1024, "years": 1,
+                "extensions": ["subjectAltName = DNS:aio1"],
+            },
+        ],
+        "files": [
+            {"path": "/etc/broker.key", "parts": [["key", "broker"]], "among": False},
+            {"path": "/etc/broker.pem", "parts": [["certificate", "broker"]], "among": False},
+        ],
+    }  # fmt: skip
+    image.certificates.write_text(json.dumps(note))
+    for name in ("broker.key", "broker.pem"):
+        image.at(f"/etc/{name}").touch(0o640)
+    run(image)
+    check_end(image, None)
+    made = [image.at(f"/etc/{name}") for name in ("broker.pem", "broker.key")]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.load_cert_chain(*made)
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o640}
+    before = [path.read_bytes() for path in made]
+    run(image)
+    assert [path.read_bytes() for path in made] == before
+
+
+def test_a_note_that_does_not_fit_the_image_is_told(image: Layout) -> None:
+    part = {"path": "/etc/nowhere.key", "parts": [], "among": False}
+    image.certificates.write_text(json.dumps({"format": 1, "issued": [], "files": [part]}))
+    with pytest.raises(ApplianceProblem, match=r"/etc/nowhere\.key: not there"):
+        run(image)

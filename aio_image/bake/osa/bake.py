@@ -1,0 +1,56 @@
+"""The step ``bake`` of OpenStack-Ansible: what its playbooks made up for this build is taken out.
+
+So that a first boot can make its own of it: private keys with their certificates, the broker's
+database, and the secrets in user_secrets.yml, which it would take for ones that its owner chose.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from aio_image import deployers
+from aio_image.bake.inside import run_inside
+from aio_image.bake.osa import broker
+from aio_image.bake.osa.bootstrap import SECRETS
+from aio_image.bake.osa.certificates import take_out
+from aio_image.deployers.openstack_ansible.deploying import deployment
+from aio_image.execution.context import StepContext
+from aio_image.host import trees
+
+
+def run(ctx: StepContext) -> None:
+    """Keeps ``tree/``: what is not in it any more, and the note of what to make anew.
+
+    Raises BuildError when a private key cannot be taken out.
+    """
+    run_inside(bake, ctx)
+
+
+def bake(ctx: StepContext) -> None:
+    """The body of the step; must be in private mount and pid namespaces."""
+    with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
+        ctx.progress("Take the build's private keys out", 0.1)
+        for path in take_out(root):
+            print(f"emptied {path}", flush=True)
+        broker.settle(root, _passwords(root))
+        forget_secrets(root)
+
+
+def _passwords(root: Path) -> dict[str, str]:
+    """RabbitMQ's users and their passwords in this build."""
+    secrets = yaml.safe_load((root / SECRETS.lstrip("/")).read_text("utf-8"))
+    rows = deployers.load("openstack-ansible").secrets
+    return {user: secrets[row.name] for row in rows for user in row.rabbitmq}
+
+
+def forget_secrets(root: Path) -> None:
+    """Leave of user_secrets.yml what is no secret: the UUIDs."""
+    path = root / SECRETS.lstrip("/")
+    kept = {
+        name: value
+        for name, value in yaml.safe_load(path.read_text("utf-8")).items()
+        if deployment().length_of(name) == 0
+    }
+    path.write_text(yaml.safe_dump(kept), encoding="utf-8")
