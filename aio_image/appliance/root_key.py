@@ -46,9 +46,9 @@ def _draw(layout: Layout) -> tuple[bytes, bytes]:
     make_folder(layout.run)
     with tempfile.TemporaryDirectory(prefix="root-key-", dir=layout.run) as scratch:
         place = Path(scratch, "key")
-        words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-C", "root", "-f", place]
+        words = ["ssh-keygen", "-q", "-t", "rsa", "-b", "3072", "-N", "", "-C", "root"]
         try:
-            subprocess.run(words, check=True, capture_output=True, text=True)
+            subprocess.run([*words, "-f", place], check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             said = getattr(error, "stderr", None) or str(error)
             raise ApplianceProblem(f"ssh-keygen made no key for root: {said.strip()}") from error

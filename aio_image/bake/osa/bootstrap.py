@@ -47,7 +47,7 @@ def run(ctx: StepContext) -> None:
 def bootstrap(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     lock = parse("\n".join(ctx.step.settings["lock"]))
-    with entered(ctx, ("root", "sources")) as room:
+    with entered(ctx) as room:
         _write_settings(room.root, ctx, lock)
         ctx.progress("bootstrap-ansible.sh", _ANSIBLE)
         _prepare(room, lock)

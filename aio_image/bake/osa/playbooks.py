@@ -108,14 +108,14 @@ def failure(name: str, watch: Watch) -> BuildError:
     )
 
 
-def play(ctx: StepContext, needs: tuple[str, ...], playbook: str) -> None:
-    """Run ``openstack.osa.<playbook>`` on the trees of ``needs``; the body of such a step.
+def play(ctx: StepContext, playbook: str) -> None:
+    """Run ``openstack.osa.<playbook>`` on the trees before the step; the body of such a step.
 
     Keeps ``tree/`` and ``playbook.json``: ``{"playbook", "plays", "tasks", "seconds"}``. Raises
     BuildError naming the task that failed, its place and what it said.
     """
     table = deployment()
-    with entered(ctx, needs) as room:
+    with entered(ctx) as room:
         watch = Watch(table.tasks[playbook], ctx.progress)
         room.container.run(
             ["tee", _VARIABLES],
@@ -163,9 +163,9 @@ def _keep(path: Path, playbook: str, watch: Watch, seconds: float) -> None:
 
 
 def run(ctx: StepContext) -> None:
-    """The code of the steps named after a playbook: its layers are all the steps it needs."""
+    """The code of the steps that are named after their playbook."""
     run_inside(_body, ctx)
 
 
 def _body(ctx: StepContext) -> None:
-    play(ctx, ctx.step.needs, ctx.step.name)
+    play(ctx, ctx.step.name)

@@ -55,8 +55,8 @@ class Room:
 
 
 @contextmanager
-def entered(ctx: StepContext, needs: Sequence[str]) -> Iterator[Room]:
-    """The trees of ``needs`` booted, with what the build host lends; keeps ``tree/``, what changed.
+def entered(ctx: StepContext) -> Iterator[Room]:
+    """The trees before the step, booted with what the build host lends; keeps what changed.
 
     Settings: ``system.distribution``, ``system.release``, ``system.architecture`` and
     ``mirrors.<distribution>``. Raises HostError for a distribution without apt. Be in private
@@ -64,9 +64,8 @@ def entered(ctx: StepContext, needs: Sequence[str]) -> Iterator[Room]:
     """
     settings = ctx.step.settings
     mirror = _mirror(settings)
-    layers = [ctx.inputs[name] for name in needs]
     with ExitStack() as stack:
-        root = stack.enter_context(trees.writable(layers, ctx.output, ctx.work))
+        root = stack.enter_context(trees.writable(ctx.layers, ctx.output, ctx.work))
         stack.enter_context(_stand_ins(root))
         ctx.progress("Boot the tree in systemd-nspawn", 0.0)
         container = stack.enter_context(

@@ -47,7 +47,7 @@ def sources(ctx: StepContext) -> None:
     lock = parse("\n".join(ctx.step.settings["lock"]))
     store = Git(ctx.home.downloads / "git", GitMirrors({}))
     _check(lock, store)
-    with trees.writable([ctx.inputs["root"]], ctx.output, ctx.work) as root:
+    with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         for number, pin in enumerate(lock.sources):
             ctx.progress(f"{pin.kind} {pin.name}", number / len(lock.sources))
             _copy(store, pin, root)
