@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,16 +88,16 @@ class _Watch:
             self.progress(text, number / total)
 
 
-def count_tasks(file: Path) -> int:
-    """How many tasks the playbook ``file`` and the roles beside it have.
+def count_tasks(file: Path, roles: Collection[str]) -> int:
+    """How many tasks the playbook ``file`` and those of ``roles`` that are beside it have.
 
     Roles are included while running, so ``ansible-playbook --list-tasks`` does not see them; each
     is included once, so what stands in their files is what will run, give or take a condition.
     """
-    roles = sorted(file.parent.glob("roles/*/tasks/*.yml"))
+    tasks = [path for role in roles for path in file.parent.glob(f"roles/{role}/tasks/*.yml")]
     plays = yaml.load(file.read_text(encoding="utf-8"), _Lenient)
     count = sum(_tasks(play.get("tasks")) for play in plays)
-    return count + sum(_tasks(yaml.load(r.read_text(encoding="utf-8"), _Lenient)) for r in roles)
+    return count + sum(_tasks(yaml.load(r.read_text(encoding="utf-8"), _Lenient)) for r in tasks)
 
 
 def _tasks(rows: Any) -> int:

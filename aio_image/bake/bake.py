@@ -1,14 +1,18 @@
-"""The step ``bake``: OpenStack is set up in the image's own root, booted in systemd-nspawn."""
+"""The step ``bake``: an appliance is made of the root, booted in systemd-nspawn.
+
+What that takes is the deployer's (recipe.yaml): all of OpenStack, or what is still missing.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import aio_image.appliance
 from aio_image import deployers
-from aio_image.bake import ansible, nspawn
+from aio_image.bake import ansible, nspawn, release
 from aio_image.bake.canary import bake_id, canary
 from aio_image.bake.inside import run_inside
 from aio_image.bake.ledger import ENDPOINT_HOST
@@ -18,7 +22,7 @@ from aio_image.paths import resource
 
 
 def run(ctx: StepContext) -> None:
-    """Keeps ``tree/``: what the playbooks changed on top of the root.
+    """Keeps ``tree/``: what the playbook changed on top of the steps before.
 
     Settings: ``deployer``, ``scenario``, ``services``, ``dormant``. Raises BuildError when a
     task fails.
@@ -29,47 +33,66 @@ def run(ctx: StepContext) -> None:
 def bake(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     began = time.monotonic()
-    playbook = ansible.Playbook(
-        file=resource("playbooks") / "bake.yml",
-        variables=variables(ctx.step.key, ctx.step.settings),
-        work=ctx.work / "ansible",
-    )
-    console = ctx.log.with_suffix(".console.log")
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
-        ctx.progress("Boot the root in systemd-nspawn", 0.0)
-        with nspawn.booted(root, console=console, mask=nspawn.FIRST_BOOT) as container:
-            print(f"booted in {time.monotonic() - began:.1f} s", flush=True)
-            ansible.play(
-                ansible.Playbook(
-                    playbook.file,
-                    {**playbook.variables, "aio_leader": container.leader},
-                    playbook.work,
-                ),
-                ctx.progress,
-                ansible.count_tasks(playbook.file),
-            )
-            ctx.progress("Stop everything in good order", 1.0)
-            stopping = time.monotonic()
-        print(f"stopped in {time.monotonic() - stopping:.1f} s", flush=True)
+        make_appliance(ctx, root)
     print(f"baked in {time.monotonic() - began:.1f} s", flush=True)
 
 
-def variables(key: str, settings: Any) -> dict[str, Any]:
-    """The extra variables of bake.yml (aio_image/deployers/README.md), all but ``aio_leader``."""
+def make_appliance(ctx: StepContext, root: Path) -> None:
+    """Boot the tree ``root`` up to basic.target, without a network, and run bake.yml there.
+
+    Settings as of ``run``. Raises BuildError when a task fails. Be in private namespaces.
+    """
+    began = time.monotonic()
+    file = resource("playbooks") / "bake.yml"
+    console = ctx.log.with_suffix(".console.log")
+    given = variables(known_release(root, ctx.step.key), ctx.step.settings)
+    ctx.progress("Boot the root in systemd-nspawn", 0.0)
+    with nspawn.booted(root, console=console, mask=nspawn.FIRST_BOOT) as container:
+        print(f"booted in {time.monotonic() - began:.1f} s", flush=True)
+        ansible.play(
+            ansible.Playbook(file, {**given, "aio_leader": container.leader}, ctx.work / "ansible"),
+            ctx.progress,
+            ansible.count_tasks(file, given["aio_roles"]),
+        )
+        ctx.progress("Stop everything in good order", 1.0)
+        stopping = time.monotonic()
+    print(f"stopped in {time.monotonic() - stopping:.1f} s", flush=True)
+
+
+def known_release(root: Path, key: str) -> dict[str, Any]:
+    """What release.yaml in the tree ``root`` says of this build; else a bake id from ``key``.
+
+    A deployer that has written canaries in a step before this one has chosen the bake id there.
+    """
+    path = root / release.PATH
+    return release.read(path) if path.exists() else {"bake_id": bake_id(key)}
+
+
+def variables(known: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The extra variables of bake.yml (aio_image/deployers/README.md), all but ``aio_leader``.
+
+    ``known``: what is known of the release, its ``bake_id`` among it.
+    """
     facts = deployers.load(settings["deployer"])
     services, dormant = tuple(settings["services"]), tuple(settings["dormant"])
-    installed = {*services, *dormant}
-    bake = bake_id(key)
+    names = {*services, *dormant}
+    installed = [row.name for row in facts.services if row.name in names]
+    bake = known["bake_id"]
+    told = {"bake_id", "deployer", "scenario", "services", "dormant", "versions"}
     return {
         "aio_bake_id": bake,
-        "aio_services": [row.name for row in facts.services if row.name in installed],
+        "aio_release": {name: value for name, value in known.items() if name not in told},
+        "aio_services": installed,
+        "aio_roles": list(facts.recipe.roles_of(installed)),
+        "aio_recipe": facts.recipe.dump(),
         "aio_secrets": {
             secret.name: canary(bake, secret.name, secret.length)
-            for secret in facts.secrets_of(installed)
+            for secret in facts.secrets_of(names)
         },
         "aio_endpoint_host": ENDPOINT_HOST,
         "aio_facts": {**facts.dump(services, dormant), "scenario": settings["scenario"]},
         "aio_recovery": facts.recovery_of(services),
-        "aio_settle": facts.settle_of(installed),
+        "aio_settle": facts.settle_of(names),
         "aio_appliance_source": str(Path(aio_image.appliance.__file__).parent),
     }

@@ -7,7 +7,6 @@ and compared with the ledger, in both directions, and for private keys.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from aio_image.bake import release
 from aio_image.bake.inside import run_inside
 from aio_image.bake.ledger import PATH, Ledger, disagreements
 from aio_image.bake.pristine import Rules as PristineRules
@@ -93,7 +93,8 @@ def seal(ctx: StepContext) -> None:
         ctx.progress("Remove identities, logs and caches", 0.1)
         for path in apply(rules, root):
             print(f"removed {path}")
-        ledger = Ledger.of(deployer, _baked_id(root), _installed(ctx))
+        baked = release.read(_inside(root, "/" + release.PATH))
+        ledger = Ledger.of(deployer, baked["bake_id"], _installed(ctx))
         target = _inside(root, "/" + PATH)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(ledger.text(), encoding="utf-8")
@@ -125,22 +126,6 @@ def seal(ctx: StepContext) -> None:
 
 def _installed(ctx: StepContext) -> tuple[str, ...]:
     return (*ctx.step.settings["services"], *ctx.step.settings["dormant"])
-
-
-def _baked_id(root: Path) -> str:
-    """The bake id that the bake wrote into the image."""
-    release = _inside(root, "/etc/aio/release.yaml")
-    try:
-        written = yaml.safe_load(release.read_text(encoding="utf-8"))
-        identity = str(written["bake_id"])
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise BuildError(
-            f"/etc/aio/release.yaml in the baked root does not say its bake id ({error})",
-            hint="the playbook that writes it has to run in every bake",
-        ) from error
-    if not re.fullmatch(r"[0-9a-f]{16}", identity):
-        raise BuildError(f"/etc/aio/release.yaml: {identity} is not a bake id (16 hex digits)")
-    return identity
 
 
 def apply(rules: Rules, root: Path) -> Iterator[str]:

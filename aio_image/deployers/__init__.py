@@ -6,13 +6,12 @@ from aio_image.deployers.facts import (
     Packages,
     Port,
     Probe,
+    Recipe,
     Scenario,
     Secret,
     Service,
-    load,
-    names,
-    packages,
 )
+from aio_image.deployers.tables import folder, load, names, packages
 
 __all__ = [
     "Api",
@@ -20,9 +19,11 @@ __all__ = [
     "Packages",
     "Port",
     "Probe",
+    "Recipe",
     "Scenario",
     "Secret",
     "Service",
+    "folder",
     "load",
     "names",
     "packages",

@@ -1,23 +1,15 @@
-"""What a deployer is made of, read once from its YAML into frozen data."""
+"""What a deployer is made of, as frozen data (``tables.py`` reads it)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import yaml
-
-from aio_image.errors import AioError
-
-_ROOM = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
 class Api:
-    """A service's catalogue row. ``port`` is public (TLS), ``backend`` on 127.0.0.1 (plain)."""
+    """A service's catalogue row. ``port`` is public (TLS), ``backend`` inside (plain)."""
 
     type: str
     name: str
@@ -122,8 +114,10 @@ class Scenario:
     """Which words a scenario needs and may have, and the services each brings.
 
     ``optional``: services that are set up in every image, and run where a word brings them.
+    ``every_word``: it may have any word of OpenStack-Ansible's.
     """
 
+    every_word: bool
     required: tuple[str, ...]
     services: tuple[str, ...]
     optional: tuple[str, ...]
@@ -132,12 +126,16 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Packages:
-    """``stand_in``: name provided by a package of our own → why. ``exclude``: dpkg paths."""
+    """``stand_in``: name provided by a package of our own → why. ``exclude``: dpkg paths.
+
+    ``release``: code name of the Debian whose packages they are, "" for those of any system.
+    """
 
     system: tuple[str, ...]
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stand_in: Mapping[str, str] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    release: str = ""
 
     def of(self, services: Collection[str]) -> tuple[str, ...]:
         """Packages of the system and of ``services``, without repeats, in the table's order."""
@@ -149,8 +147,35 @@ class Packages:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What the bake does for a deployer; fields as README.md says.
+
+    ``services``: the roles of the services themselves run; ``roles`` run besides.
+    """
+
+    services: bool
+    roles: tuple[str, ...]
+    units: Mapping[str, tuple[str, ...]]
+    root_login: str
+    versioned: tuple[str, ...]
+
+    def roles_of(self, services: Iterable[str]) -> tuple[str, ...]:
+        """Roles of playbooks/bake.yml for an appliance of ``services``."""
+        return ("appliance", *self.roles, *(services if self.services else ()))
+
+    def dump(self) -> dict[str, Any]:
+        """What the roles read of it, as plain JSON types."""
+        return {
+            "units": {kind: list(units) for kind, units in self.units.items()},
+            "root_login": self.root_login,
+            "versioned": list(self.versioned),
+        }
+
+
+@dataclass(frozen=True)
 class DeployerFacts:
-    """All of a deployer. ``release`` is the code name of the operating system it is for."""
+    """All of a deployer. ``release`` is the code name of the Debian it is for, "" where it says
+    so itself."""
 
     name: str
     release: str
@@ -160,6 +185,7 @@ class DeployerFacts:
     recovery: tuple[Mapping[str, Any], ...]
     ports: tuple[Port, ...]
     settle: Mapping[str, Any]
+    recipe: Recipe
 
     def services_of(self, words: Iterable[str]) -> tuple[str, ...]:
         """Names of the services that ``words`` (expanded) ask for, in start order."""
@@ -227,126 +253,3 @@ class DeployerFacts:
             "hypervisor": [row for row in self.settle["hypervisor"] if there(row)],
             "overrides": {name: row for name, row in overrides.items() if there(row)},
         }
-
-
-def names() -> tuple[str, ...]:
-    """Deployers there are, sorted."""
-    return tuple(sorted(table.parent.name for table in _ROOM.glob("*/services.yaml")))
-
-
-@cache
-def load(name: str) -> DeployerFacts:
-    """The deployer called ``name``. KeyError when there is none."""
-    if name not in names():
-        raise KeyError(name)
-    room = _ROOM / name
-    try:
-        services = _read(room / "services.yaml")
-        secrets = _read(room / "secrets.yaml")
-        return DeployerFacts(
-            name=name,
-            release=_read(room / "packages.yaml")["release"],
-            scenario=_scenario(services["scenario"]),
-            services=tuple(
-                _service(key, row, key in services["scenario"]["optional"])
-                for key, row in services["services"].items()
-            ),
-            secrets=tuple(_secret(key, row) for key, row in secrets["secrets"].items()),
-            recovery=tuple(_read(room / "recovery.yaml")["parts"]),
-            ports=tuple(_port(row) for row in _read(_ROOM / "ports.yaml")["ports"]),
-            settle=_read(room / "settle.yaml"),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise AioError(f"{room}: a table of the deployer is malformed: {error!r}") from error
-
-
-@cache
-def packages(name: str) -> Packages | None:
-    """What is installed for the deployer called ``name``; None: it installs packages itself."""
-    path = _ROOM / name / "packages.yaml"
-    if not path.is_file():
-        return None
-    try:
-        return _packages(_read(path))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise AioError(f"{path}: is malformed: {error!r}") from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    # libyaml where PyYAML has it: every command reads these tables, and it is ten times as fast.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    table: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    return table
-
-
-def _scenario(row: Mapping[str, Any]) -> Scenario:
-    return Scenario(
-        required=tuple(row["required"]),
-        services=tuple(row["services"]),
-        optional=tuple(row["optional"]),
-        words={word: tuple(services) for word, services in row["words"].items()},
-    )
-
-
-def _packages(table: Mapping[str, Any]) -> Packages:
-    return Packages(
-        system=tuple(table["system"]),
-        services={name: tuple(names) for name, names in table["services"].items()},
-        stand_in=dict(table.get("stand_in") or {}),
-        exclude=tuple(table.get("exclude") or ()),
-    )
-
-
-def _service(name: str, row: Mapping[str, Any], optional: bool) -> Service:
-    api = row.get("api")
-    probed = ([api] if api else []) + list(row.get("ports", ()))
-    return Service(
-        name=name,
-        title=row["title"],
-        kind=row["kind"],
-        units=tuple(row["units"]),
-        api=Api(api["type"], api["name"], api["port"], api["backend"], api["path"])
-        if api
-        else None,
-        probes=tuple(_probe(each) for each in probed),
-        heartbeats=_heartbeats(row.get("heartbeats")),
-        optional=optional,
-        memory=int(row.get("memory", 0)),
-        storage=_storage(row.get("storage")),
-    )
-
-
-def _heartbeats(row: Mapping[str, Any] | None) -> Heartbeats | None:
-    return Heartbeats(row["database"], tuple(row["binaries"])) if row else None
-
-
-def _storage(row: Mapping[str, Any] | None) -> Storage | None:
-    if not row:
-        return None
-    return Storage(tuple(row["users"]), tuple(Place(**place) for place in row["places"]))
-
-
-def _probe(row: Mapping[str, Any]) -> Probe:
-    return Probe(
-        name=row["name"],
-        url=f"http://127.0.0.1:{row['backend']}{row['health']}",
-        answers=tuple(row["answers"]),
-        port=row.get("port"),
-    )
-
-
-def _port(row: Mapping[str, Any]) -> Port:
-    return Port(row["name"], row["title"], row["protocol"], row["port"], row["clients"])
-
-
-def _secret(name: str, row: Mapping[str, Any]) -> Secret:
-    return Secret(
-        name=name,
-        service=row["service"],
-        length=int(row.get("length", 40)),
-        files=tuple(row.get("files", ())),
-        mariadb=tuple(row.get("mariadb", ())),
-        keystone=tuple(row.get("keystone", ())),
-        rabbitmq=tuple(row.get("rabbitmq", ())),
-        pattern=row.get("pattern"),
-    )

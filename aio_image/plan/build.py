@@ -60,7 +60,7 @@ def _filled(patterns: Iterable[str], loaded: LoadedProfile) -> Iterator[str]:
         for mirror in system.mirrors if "{mirror}" in pattern else ("",):
             for element in system.elements if "{element}" in pattern else ("",):
                 yield pattern.format(
-                    deployer=loaded.profile.deployer,
+                    deployer=deployers.folder(loaded.profile.deployer),
                     distribution=system.name,
                     mirror=mirror,
                     element=element,

@@ -77,6 +77,7 @@ _BAKE = StepRow(
         "playbooks/**",
         "cloud-init/**",
         "aio_image/appliance/**",
+        "aio_image/deployers/{deployer}/recipe.yaml",
         "aio_image/deployers/{deployer}/recovery.yaml",
         # What of the rest is installed too: `shared` of appliance/install.yaml.
         "aio_image/__init__.py",

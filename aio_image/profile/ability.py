@@ -39,10 +39,12 @@ class Support:
 
 @cache
 def of(deployer: str) -> Ability | None:
-    """The ability of ``deployer``; None when there is no table of it."""
+    """The ability of ``deployer``; None when there is no table of it, or it takes any word."""
     if deployer not in deployers.names():
         return None
     facts = deployers.load(deployer)
+    if facts.scenario.every_word:
+        return None
     return Ability(
         deployer=deployer,
         required=tuple(facts.scenario.required),
@@ -56,7 +58,9 @@ def support(deployer: str, release: str) -> Support | None:
 
     What a commit or an unknown branch supports only its files can tell.
     """
-    if deployer in deployers.names():
-        return Support(f"the {deployer} deployer", {"debian": (deployers.load(deployer).release,)})
-    named = series.facts().series_named(release) if deployer == _IN_SERIES else None
-    return Support(f"OpenStack-Ansible {named.name}", named.systems) if named else None
+    if deployer == _IN_SERIES:
+        named = series.facts().series_named(release)
+        return Support(f"OpenStack-Ansible {named.name}", named.systems) if named else None
+    if deployer not in deployers.names():
+        return None
+    return Support(f"the {deployer} deployer", {"debian": (deployers.load(deployer).release,)})

@@ -46,9 +46,43 @@ def _role_variables(role: Path) -> dict[str, Any]:
     return found
 
 
+def rendered(role: Path, common: dict[str, Any]) -> dict[str, str]:
+    """The templates/tree of ``role`` as the action plugin config_tree does it: place → text."""
+    playbooks = role.parents[1]
+    tree = role / "templates" / "tree"
+    environment = Environment(
+        loader=FileSystemLoader([tree, role / "templates", playbooks / "templates"]),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+        autoescape=False,
+    )
+    # Jinja's own where both have one: ansible's want values wrapped in its way.
+    more = CoreFilters().filters() | UrlFilters().filters()
+    environment.filters = {**more, **environment.filters}
+    # Variables of a role may be templates themselves, of those before them as well.
+    native = NativeEnvironment(undefined=StrictUndefined)
+    native.filters = environment.filters
+    variables = dict(common)
+    for name, value in _role_variables(role).items():
+        if "lookup(" in str(value) or "appliance_install" in str(value):
+            continue
+        text = native.from_string(value).render(variables) if _template(value) else value
+        variables[name] = text
+    variables.setdefault("appliance_enabled", [])
+    files = {}
+    for source in sorted(path for path in tree.rglob("*") if path.is_file()):
+        place = "/" + str(source.relative_to(tree)).removesuffix(".j2")
+        text = source.read_text(encoding="utf-8")
+        if source.suffix == ".j2":
+            text = environment.from_string(text).render(variables)
+        files[place] = text
+    return files
+
+
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    """Every role's templates/tree, rendered as the action plugin config_tree does it."""
+    """Every role's templates/tree, rendered."""
     playbooks = resource("playbooks")
     facts = deployers.load("debian")
     services = facts.services_of(SCENARIO.split())
@@ -64,41 +98,17 @@ def recipe() -> Recipe:
         "aio_secrets": secrets,
         "aio_bake_id": BAKE_ID,
         "aio_services": list(installed),
+        "aio_recipe": facts.recipe.dump(),
+        "aio_release": {},
         "aio_endpoint_host": ENDPOINT_HOST,
         "aio_facts": {**facts.dump(services, dormant), "scenario": "aio_metal"},
         "aio_recovery": facts.recovery_of(services),
         "aio_settle": facts.settle_of(installed),
         "appliance_versions": type("Result", (), {"stdout_lines": ['nova-api: "1"']}),
     }
-    files = {}
+    files: dict[str, str] = {}
     for role in sorted((playbooks / "roles").iterdir()):
-        tree = role / "templates" / "tree"
-        environment = Environment(
-            loader=FileSystemLoader([tree, role / "templates", playbooks / "templates"]),
-            trim_blocks=True,
-            keep_trailing_newline=True,
-            undefined=StrictUndefined,
-            autoescape=False,
-        )
-        # Jinja's own where both have one: ansible's want values wrapped in its way.
-        more = CoreFilters().filters() | UrlFilters().filters()
-        environment.filters = {**more, **environment.filters}
-        # Variables of a role may be templates themselves, of those before them as well.
-        native = NativeEnvironment(undefined=StrictUndefined)
-        native.filters = environment.filters
-        variables = dict(common)
-        for name, value in _role_variables(role).items():
-            if "lookup(" in str(value) or "appliance_install" in str(value):
-                continue
-            rendered = native.from_string(value).render(variables) if _template(value) else value
-            variables[name] = rendered
-        variables.setdefault("appliance_enabled", [])
-        for source in sorted(path for path in tree.rglob("*") if path.is_file()):
-            place = "/" + str(source.relative_to(tree)).removesuffix(".j2")
-            text = source.read_text(encoding="utf-8")
-            if source.suffix == ".j2":
-                text = environment.from_string(text).render(variables)
-            files[place] = text
+        files |= rendered(role, common)
     return Recipe(facts, services, installed, secrets, files)
 
 

@@ -167,9 +167,8 @@ def test_the_appliance_reads_the_table(recipe: Recipe) -> None:
 
 def test_our_units_are_in_the_table(recipe: Recipe) -> None:
     """What we write as a unit is what the table says runs, or waits for personalise too."""
-    variables = yaml.safe_load((PLAYBOOKS / "roles/appliance/vars/main.yml").read_text())
     known = {unit for service in recipe.facts.services for unit in service.units}
-    known |= set(variables["appliance_guarded_units"]) | {"aio-emulated.service"}
+    known |= {*recipe.facts.recipe.units["guarded"], "aio-emulated.service"}
     written = {
         Path(place).name
         for place in recipe.files
@@ -179,9 +178,25 @@ def test_our_units_are_in_the_table(recipe: Recipe) -> None:
 
 
 def test_early_units_are_known(recipe: Recipe) -> None:
-    variables = yaml.safe_load((PLAYBOOKS / "roles/appliance/vars/main.yml").read_text())
     units = {unit for service in recipe.facts.services for unit in service.units}
-    assert set(variables["appliance_early_units"]) <= units
+    assert set(recipe.facts.recipe.units["early"]) <= units
+
+
+def test_roles_of_the_recipe_are_there(recipe: Recipe) -> None:
+    every = recipe.facts.recipe.roles_of(recipe.installed)
+    assert set(every) <= {role.name for role in (PLAYBOOKS / "roles").iterdir()}
+    assert {"appliance", "system", "content", *recipe.installed} == set(every)
+
+
+def test_a_file_is_written_by_one_role() -> None:
+    trees = [role / "templates/tree" for role in (PLAYBOOKS / "roles").iterdir()]
+    places = [
+        str(path.relative_to(tree)).removesuffix(".j2")
+        for tree in trees
+        for path in tree.rglob("*")
+        if path.is_file()
+    ]
+    assert len(set(places)) == len(places)
 
 
 def test_names_and_a_deployer_that_is_not() -> None:
