@@ -7,7 +7,7 @@ it against the tree in both directions before anything believes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,14 +71,16 @@ def load(path: Path) -> dict[str, Any]:
     return body
 
 
-def disagreements(ledger: Ledger, findings: Iterable[Finding]) -> list[str]:
+def disagreements(
+    ledger: Ledger, findings: Iterable[Finding], real: Callable[[str], str] = str
+) -> list[str]:
     """Where a tree and its ledger differ, one line each; none when they agree.
 
     ``findings`` are all places of the tree where a canary's prefix was met, paths absolute as
-    seen in the image.
+    seen in the image, without links; ``real`` says where the ledger's paths really are.
     """
     known = ledger.canaries()
-    expected = {(path, row.name) for row in ledger.secrets for path in row.files}
+    expected = {(real(path), row.name) for row in ledger.secrets for path in row.files}
     seen: set[tuple[str, str]] = set()
     problems: list[str] = []
     for finding in findings:

@@ -102,7 +102,7 @@ def pack(rules: Rules, root: Path) -> Packed:
         )
     index = {
         "format": FORMAT,
-        "packed": rules.packed,
+        "packed": tops(rules, root),
         "left": rules.left,
         "cloud": rules.cloud,
         "secret": rules.secret,
@@ -115,10 +115,19 @@ def pack(rules: Rules, root: Path) -> Packed:
     return Packed(len(names), archive.stat().st_size, time.monotonic() - began)
 
 
+def tops(rules: Rules, root: Path) -> tuple[str, ...]:
+    """What is packed with all below it: each pattern as the paths of ``root`` it stands for."""
+    named: list[str] = []
+    for pattern in rules.packed:
+        hits = sorted(root.glob(pattern.lstrip("/"))) if "*" in pattern else [root / pattern[1:]]
+        named += [_shown(root, path) for path in hits]
+    return tuple(named)
+
+
 def _entries(rules: Rules, root: Path) -> Iterator[Path]:
     """Every path to pack, each folder before its content, in sorted order."""
     left = {root / path.lstrip("/") for path in rules.left}
-    for top in rules.packed:
+    for top in tops(rules, root):
         stack = [root / top.lstrip("/")]
         while stack:
             path = stack.pop()

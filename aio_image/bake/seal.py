@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def seal(ctx: StepContext) -> None:
         (ctx.output / "ledger.json").write_text(ledger.text(), encoding="utf-8")
         ctx.progress("Search for secrets outside the ledger", 0.4)
         found = scan_layers(root, baked_layers([*ctx.layers, ctx.output]))
-        problems = disagreements(ledger, found)
+        problems = disagreements(ledger, found, partial(trees.real_path, root))
         problems += private_texts(rules, root)
         if not problems:
             ctx.progress("Pack what a reset puts back", 0.7)

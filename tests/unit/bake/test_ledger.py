@@ -67,3 +67,12 @@ def test_a_canary_of_another_bake() -> None:
 def test_a_canary_with_letters_after_it_is_still_known() -> None:
     found = [Finding(each.path, 0, each.text + "abc") for each in everything_in_place()]
     assert disagreements(LEDGER, found) == []
+
+
+def test_a_file_behind_a_link_is_where_it_really_is() -> None:
+    def moved(path: str) -> str:
+        return path.replace("/etc/nova/", "/openstack/venvs/nova/etc/nova/")
+
+    found = [Finding(moved(one.path), 0, one.text) for one in everything_in_place()]
+    assert disagreements(LEDGER, found, moved) == []
+    assert disagreements(LEDGER, found) != []
