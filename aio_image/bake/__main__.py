@@ -63,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         _step(plan, asked.what, into)
     except AioError as error:
         print("\n".join([f"error: {error.message}", *error.details, f"hint: {error.hint}"]))
-        print(f"log: {error.log}")
+        if error.log:
+            print(f"log: {error.log}")
         return error.exit_code
     return 0
 
