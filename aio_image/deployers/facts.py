@@ -114,7 +114,8 @@ class Scenario:
     """Which words a scenario needs and may have, and the services each brings.
 
     ``optional``: services that are set up in every image, and run where a word brings them.
-    ``every_word``: it may have any word of OpenStack-Ansible's.
+    ``every_word``: it may have any word of OpenStack-Ansible's; what ``required`` and ``words``
+    do not cover is deployed, and no appliance is made of it.
     """
 
     every_word: bool
@@ -193,6 +194,10 @@ class DeployerFacts:
         for word in words:
             wanted.update(self.scenario.words.get(word, ()))
         return tuple(service.name for service in self.services if service.name in wanted)
+
+    def covers(self, words: Collection[str]) -> bool:
+        """Whether the tables hold for a scenario of ``words`` (expanded)."""
+        return set(self.scenario.required) <= set(words) <= set(self.scenario.words)
 
     def dormant_of(self, services: Collection[str]) -> tuple[str, ...]:
         """Names of the services that an image that runs ``services`` has besides, asleep."""

@@ -118,7 +118,7 @@ def _recipe(table: Mapping[str, Any]) -> Recipe:
 
 
 def _service(name: str, row: Mapping[str, Any], table: Mapping[str, Any]) -> Service:
-    inside = table.get("inside", "127.0.0.1")
+    address = table.get("address", "127.0.0.1")
     api = row.get("api")
     probed = ([api] if api else []) + list(row.get("ports", ()))
     return Service(
@@ -129,7 +129,7 @@ def _service(name: str, row: Mapping[str, Any], table: Mapping[str, Any]) -> Ser
         api=Api(api["type"], api["name"], api["port"], api["backend"], api["path"])
         if api
         else None,
-        probes=tuple(_probe(each, inside) for each in probed),
+        probes=tuple(_probe(each, address) for each in probed),
         heartbeats=_heartbeats(row.get("heartbeats")),
         optional=name in table["scenario"]["optional"],
         memory=int(row.get("memory", 0)),
@@ -147,10 +147,10 @@ def _storage(row: Mapping[str, Any] | None) -> Storage | None:
     return Storage(tuple(row["users"]), tuple(Place(**place) for place in row["places"]))
 
 
-def _probe(row: Mapping[str, Any], inside: str) -> Probe:
+def _probe(row: Mapping[str, Any], address: str) -> Probe:
     return Probe(
         name=row["name"],
-        url=f"http://{row.get('inside', inside)}:{row['backend']}{row['health']}",
+        url=f"http://{row.get('address', address)}:{row['backend']}{row['health']}",
         answers=tuple(row["answers"]),
         port=row.get("port"),
     )

@@ -29,7 +29,10 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
             f"{profile.deployer} at the level {profile.level}",
             hint="it has: " + ", ".join(" ".join(known) for known in STEPS),
         )
-    rows = [row for row in steps_of if gate or row.name != "gate"]
+    covered = _covered(loaded)
+    rows = [
+        row for row in steps_of if (gate or row.name != "gate") and (covered or not row.covered)
+    ]
     keys: dict[str, str] = {}
     steps: list[Step] = []
     layers: tuple[str, ...] = ()
@@ -65,6 +68,13 @@ def _filled(patterns: Iterable[str], loaded: LoadedProfile) -> Iterator[str]:
                     mirror=mirror,
                     element=element,
                 )
+
+
+def _covered(loaded: LoadedProfile) -> bool:
+    deployer = loaded.profile.deployer
+    if deployer not in deployers.names():
+        return False
+    return deployers.load(deployer).covers(loaded.scenario.expanded)
 
 
 def _dormant(loaded: LoadedProfile) -> tuple[str, ...]:

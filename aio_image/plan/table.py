@@ -9,7 +9,7 @@ by file: ``code`` names the module that runs the step, and what that imports fro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Rooms whose code decides what is in an image. The others (host, execution, report, errors)
 # say how programs are run and watched: a change there makes no other image.
@@ -34,7 +34,8 @@ class StepRow:
     globs below the project's data folders or the package. In both, ``{deployer}`` and
     ``{distribution}`` are filled in, ``{mirror}`` and ``{element}`` once for each that the
     distribution has. ``code``: the module that runs it. ``distributions``: Python packages whose
-    version decides what comes out.
+    version decides what comes out. ``covered``: only for scenarios that the deployer's
+    tables cover.
     """
 
     name: str
@@ -46,6 +47,7 @@ class StepRow:
     distributions: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     tree: bool = False
+    covered: bool = False
 
 
 _ROOT = StepRow(
@@ -220,11 +222,19 @@ _BOOTSTRAP = StepRow(
 _PLAYBOOKS = tuple(
     _playbook(name) for name in ("setup_hosts", "setup_infrastructure", "setup_openstack")
 )
+# What it has not set up itself: the appliance's own.
+_OSA_BAKE = replace(
+    _BAKE,
+    title="Make an appliance of the deployed tree",
+    files=(*_BAKE.files, *_DEPLOYING),
+    code="aio_image.bake.osa.bake",
+    covered=True,
+)
 # By deployer and level: the steps of a build, in the order they run.
 STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
     ("debian", "deployed"): (_ROOT, _BAKE, _SEAL, _GATE, _IMAGE, _MANIFEST),
-    # Its seal, and what comes after it, need the tables of where its secrets are.
-    ("openstack-ansible", "deployed"): (_ROOT, _SOURCES, _BOOTSTRAP, *_PLAYBOOKS),
+    # Its seal has not been held against a whole deployed tree yet, and no image was made of one.
+    ("openstack-ansible", "deployed"): (_ROOT, _SOURCES, _BOOTSTRAP, *_PLAYBOOKS, _OSA_BAKE),
 }
 
 # Every name there is, for command lines; a plan has those of its deployer.

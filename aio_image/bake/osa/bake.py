@@ -1,6 +1,7 @@
-"""The step ``bake`` of OpenStack-Ansible: what its playbooks made up for this build is taken out.
+"""The step ``bake`` of OpenStack-Ansible: the deployed tree becomes an appliance's.
 
-So that a first boot can make its own of it: private keys with their certificates, the broker's
+It gets what every appliance has, and what the playbooks made up for this build is taken out, so
+that a first boot can make its own of it: private keys with their certificates, the broker's
 database, and the secrets in user_secrets.yml, which it would take for ones that its owner chose.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from aio_image import deployers
+from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
 from aio_image.bake.osa import broker
 from aio_image.bake.osa.bootstrap import SECRETS
@@ -21,9 +23,10 @@ from aio_image.host import trees
 
 
 def run(ctx: StepContext) -> None:
-    """Keeps ``tree/``: what is not in it any more, and the note of what to make anew.
+    """Keeps ``tree/``: the appliance's own, and the note of what to make anew.
 
-    Raises BuildError when a private key cannot be taken out.
+    Settings as of ``aio_image.bake.bake``. Raises BuildError when a task fails or a private key
+    cannot be taken out.
     """
     run_inside(bake, ctx)
 
@@ -31,7 +34,8 @@ def run(ctx: StepContext) -> None:
 def bake(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
-        ctx.progress("Take the build's private keys out", 0.1)
+        make_appliance(ctx, root)
+        ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)
         broker.settle(root, _passwords(root))

@@ -56,8 +56,8 @@ def test_one_that_installs_packages_itself_has_no_table_of_them(room: Path) -> N
 
 def test_services_listen_where_it_says(room: Path) -> None:
     table = yaml.safe_load((room / "services.yaml").read_text())
-    table["services"]["nova"]["ports"][0]["inside"] = "192.0.2.7"
-    change(room / "services.yaml", inside="192.0.2.5", services=table["services"])
+    table["services"]["nova"]["ports"][0]["address"] = "192.0.2.7"
+    change(room / "services.yaml", address="192.0.2.5", services=table["services"])
     services = {service.name: service for service in deployers.load(NAME).services}
     assert services["keystone"].probes[0].url == "http://192.0.2.5:15000/v3"
     assert services["nova"].probes[1].url == "http://192.0.2.7:16080/vnc_lite.html"

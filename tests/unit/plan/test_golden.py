@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aio_image import deployers, systems
+from aio_image import systems
 from aio_image.errors import ProfileError
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
@@ -25,11 +25,23 @@ _GOLDEN = Path(__file__).with_name("golden")
 _FROM_TABLES = ("packages", "stand_in", "exclude")
 
 
-_ALL = [load_profile(each.name) for each in list_profiles()]
-_BUILT = [each.name for each in _ALL if each.profile.deployer in deployers.names()]
+_LOCK = Lock(
+    "openstack-ansible", "2026.1", "33.0.1", "aio_metal",
+    (Pin("nova", "service", "https://o.example/nova", "a" * 40, "b" * 40),),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", _BUILT)
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
+    """Where plans look for it: beside whoever calls."""
+    monkeypatch.chdir(tmp_path)
+    for each in list_profiles():
+        Path(f"{each.name}.lock.yaml").write_text(_LOCK.text())
+    return _LOCK
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize("name", ["debian-aio", "osa-aio-metal"])
 def test_plans_are_as_agreed(name: str) -> None:
     plan = make_plan(load_profile(name))
     told = {
@@ -59,25 +71,28 @@ def test_without_a_lock_it_says_how_to_make_one(
 
 
 def test_openstack_ansible_is_built_from_its_lock_playbook_by_playbook(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lock: Lock, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    lock = Lock(
-        "openstack-ansible", "2026.1", "33.0.1", "aio_metal",
-        (Pin("nova", "service", "https://o.example/nova", "a" * 40, "b" * 40),),
-    )  # fmt: skip
-    Path("osa-aio-metal.lock.yaml").write_text(lock.text())
     plan = make_plan(load_profile("osa-aio-metal"))
     names = [step.name for step in plan.steps]
     assert names == [
         "root", "sources", "bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack",
+        "bake",
     ]  # fmt: skip
     assert plan.step("setup_openstack").needs == tuple(names[:5])
-    # No image comes of it yet: the deployed tree is what a build is for.
-    assert plan.targets == ("setup_openstack",)
-    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 6
+    assert plan.step("bake").layers == tuple(names[:6])
+    # No image comes of it yet: the appliance's tree is what a build is for.
+    assert plan.targets == ("bake",)
+    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 7
     assert make_plan(load_profile("debian-aio")).targets == ("image", "manifest")
     assert parse("\n".join(plan.step("sources").settings["lock"])) == lock
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize("name", ["osa-aio-lxc", "osa-aio-lxc-barbican-ceph-ovs"])
+def test_a_scenario_that_no_table_covers_ends_with_the_deployed_tree(name: str) -> None:
+    plan = make_plan(load_profile(name))
+    assert plan.targets == ("setup_openstack",)
 
 
 def test_there_is_no_golden_file_too_many() -> None:

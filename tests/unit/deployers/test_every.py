@@ -1,0 +1,72 @@
+"""What holds of every deployer's tables, whatever it is made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aio_image import deployers
+from aio_image.appliance.layout import Layout
+from aio_image.appliance.recovery import engine
+from aio_image.deployers import DeployerFacts
+from aio_image.paths import resource
+
+ROLES = {path.name for path in (resource("playbooks") / "roles").iterdir()}
+
+
+@pytest.fixture(params=deployers.names())
+def facts(request: pytest.FixtureRequest) -> DeployerFacts:
+    return deployers.load(request.param)
+
+
+def units_of(facts: DeployerFacts) -> set[str]:
+    return {unit for service in facts.services for unit in service.units}
+
+
+def test_tables_name_services_that_are_there(facts: DeployerFacts) -> None:
+    names = {service.name for service in facts.services}
+    assert set(facts.scenario.services) <= names
+    assert {one for brought in facts.scenario.words.values() for one in brought} <= names
+    assert {secret.service for secret in facts.secrets} <= names
+    assert {row["service"] for row in facts.recovery} <= names
+    rows = [
+        *facts.settle["public"],
+        *facts.settle["hypervisor"],
+        *facts.settle["overrides"].values(),
+    ]
+    assert {row["service"] for row in rows} <= names
+
+
+def test_its_recipe_is_of_roles_and_units_that_are_there(facts: DeployerFacts) -> None:
+    every = [service.name for service in facts.services]
+    assert set(facts.recipe.roles_of(every)) <= ROLES
+    assert set(facts.recipe.units["early"]) <= units_of(facts)
+    assert not set(facts.recipe.units["unwanted"]) & units_of(facts)
+
+
+def test_no_socket_waits_for_personalise(facts: DeployerFacts) -> None:
+    """It comes before sockets.target, and personalise after: systemd would break the cycle."""
+    sockets = {unit for unit in units_of(facts) if unit.endswith(".socket")}
+    assert sockets <= set(facts.recipe.units["early"])
+
+
+def test_what_recovers_is_known(facts: DeployerFacts, tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.recovery.parent.mkdir(parents=True)
+    names = [service.name for service in facts.services]
+    layout.recovery.write_text(json.dumps(facts.recovery_of(names)))
+    rows = engine.parts(layout)
+    assert rows[-1] == {"kind": "units"}
+    known = units_of(facts) | {"ovs-vswitchd.service"}
+    assert {unit for row in rows for unit in row.get("restart", ())} <= known
+    assert {row["unit"] for row in rows if "unit" in row} <= known
+
+
+def test_every_word_of_the_default_scenario_is_covered() -> None:
+    words = {"aio", "metal", "source", "haproxy", "repo", "utility", "keystone", "nova"}
+    facts = deployers.load("openstack-ansible")
+    assert facts.covers(words)
+    assert not facts.covers(words - {"metal"})
+    assert not facts.covers({*words, "octavia"})
