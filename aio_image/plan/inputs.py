@@ -112,7 +112,8 @@ def _with_packages(modules: set[str]) -> set[str]:
 
 def _in_rooms(module: str) -> bool:
     parts = module.split(".")
-    if module in CODE_APART:
+    # `from module import name` may mean a module or what is in one.
+    if module in CODE_APART or module.rpartition(".")[0] in CODE_APART:
         return False
     return len(parts) > 1 and parts[0] == "aio_image" and parts[1] in CODE_ROOMS
 

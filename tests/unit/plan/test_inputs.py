@@ -75,9 +75,11 @@ def test_code_is_followed_through_imports_in_its_rooms_only(
     modules = {
         "bake/__init__.py": "",
         "bake/bake.py": "from aio_image.bake import ledger\nimport aio_image.host.process\n"
+        "from aio_image.bake.inside import run_inside\n"
         "def run():\n    from . import late\n    from .deep.er import thing\n",
         "bake/ledger.py": "from aio_image import deployers\nimport aio_image.errors\n",
         "bake/late.py": "from aio_image.bake import bake\n",
+        "bake/inside.py": "from aio_image.bake import other\n",
         "bake/deep/__init__.py": "",
         "bake/deep/er.py": "thing = 1\n",
         "bake/other.py": "",
