@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aio_image.errors import AioError, MirrorError
 from aio_image.host import process
+from aio_image.stores.deb import NotADeb, control
 from aio_image.stores.sets import Held, StoredSet, digest_of, key_of, place, write_set
 
 KIND = "apt"
@@ -51,17 +52,12 @@ def read_debs(where: Iterable[Path]) -> list[Deb]:
         paths += sorted(each.glob("*.deb")) if each.is_dir() else [each]
     found, wrong = [], []
     for path in dict.fromkeys(paths):
-        asked = process.run(
-            ["dpkg-deb", "--show", "--showformat=${Package}\t${Version}\t${Architecture}", path],
-            check=False,
-        )
-        words = asked.output.split("\t")
-        if asked.status or len(words) != 3:
-            said = (asked.errors.strip().splitlines() or ["no control file"])[-1]
-            wrong.append(f"{path}: {said}")
-        else:
-            name, version, architecture = words
-            found.append(Deb(name, version, architecture, path))
+        try:
+            fields = control(path)
+        except (NotADeb, OSError) as error:
+            wrong.append(f"{path}: {getattr(error, 'strerror', None) or error}")
+            continue
+        found.append(Deb(fields["Package"], fields["Version"], fields["Architecture"], path))
     if wrong:
         raise AioError("not Debian packages", details=wrong, hint="remove these files")
     return found
