@@ -1,4 +1,4 @@
-"""A test's body in a process with mounts of its own, which ends with the test."""
+"""A test's body in a process with mounts and processes of its own, which end with the test."""
 
 from __future__ import annotations
 
@@ -13,42 +13,73 @@ import pytest
 
 from aio_image.host.process import run
 
-_CLONE_NEWNS, _PR_SET_PDEATHSIG = 0x00020000, 1
+_CLONE_NEWNS, _CLONE_NEWPID, _PR_SET_PDEATHSIG = 0x00020000, 0x20000000, 1
 _SKIPPED = 77  # as automake's tests say it
 
 
 def in_private(body: Callable[[], None]) -> None:
-    """Run ``body`` in a child process with a mount namespace of its own; ends as it does."""
+    """Run ``body`` in a child process with mount and pid namespaces of its own; ends as it does.
+
+    The child is process 1 of its pid namespace, as a step's is (aio_image/bake/inside.py): however
+    it ends, and however this process does, what it started dies with it, a container's init too.
+    """
     reasons, reason = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+    # The namespaces' first process is a child of the one that makes them.
+    maker = os.fork()
+    if maker == 0:
         status = 1
         try:
-            libc = ctypes.CDLL(None)
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            assert libc.unshare(_CLONE_NEWNS) == 0
-            run(["mount", "--make-rprivate", "/"])
-            body()
-            status = 0
-        except pytest.skip.Exception as skipped:
-            os.write(reason, str(skipped.msg).encode())
-            status = _SKIPPED
-        except BaseException:
-            traceback.print_exc()
+            _end_with_parent()
+            assert _libc().unshare(_CLONE_NEWNS | _CLONE_NEWPID) == 0
+            first = os.fork()
+            if first == 0:
+                _be_first(body, reason)
+            status = _status(first)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
             os._exit(status)
     os.close(reason)
-    try:
-        ended = os.waitpid(pid, 0)[1]
-    except BaseException:  # Ctrl-C: the child has heard it, too
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
     with os.fdopen(reasons, encoding="utf-8") as told:
-        why = told.read()
-    status = os.waitstatus_to_exitcode(ended)
+        try:
+            status = _status(maker)
+        except BaseException:  # Ctrl-C
+            os.kill(maker, signal.SIGKILL)
+            os.waitpid(maker, 0)
+            raise
+        finally:
+            # Its end: the first process, the last of its namespace to go, has closed it.
+            why = told.read()
     if status == _SKIPPED:
         pytest.skip(why)
     assert status == 0, "see what the child wrote"
+
+
+def _be_first(body: Callable[[], None], reason: int) -> None:
+    """Run ``body`` and exit."""
+    status = 1
+    try:
+        _end_with_parent()
+        run(["mount", "--make-rprivate", "/"])
+        run(["mount", "-t", "proc", "proc", "/proc"])
+        body()
+        status = 0
+    except pytest.skip.Exception as skipped:
+        os.write(reason, str(skipped.msg).encode())
+        status = _SKIPPED
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _status(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
