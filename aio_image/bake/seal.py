@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from aio_image import deployers
 from aio_image.bake import release
 from aio_image.bake.inside import run_inside
 from aio_image.bake.ledger import PATH, Ledger, disagreements
@@ -118,7 +119,8 @@ def seal(ctx: StepContext) -> None:
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise BuildError(
             f"the baked root cannot be sealed: {problems[0]}{more}",
-            hint=f"mend the playbook, or aio_image/deployers/{deployer}/secrets.yaml "
+            hint="mend the playbook, or "
+            f"aio_image/deployers/{deployers.folder(deployer)}/secrets.yaml "
             "and aio_image/bake/seal.yaml",
             details=problems,
         )
