@@ -160,6 +160,11 @@ class Layout:
         return self.at("/usr/share/aio/certificates.json")
 
     @property
+    def urls(self) -> Path:
+        """Which files have the public host in URLs; not every deployer has such."""
+        return self.at("/usr/share/aio/urls.json")
+
+    @property
     def clock_epoch(self) -> Path:
         """Its time is when the image was built; systemd knows it too."""
         return self.at("/usr/lib/clock-epoch")

@@ -129,6 +129,7 @@ class Settlement:
                   lambda: self.public.in_url),
             Stage("public", "writing the public host's name", self._public,
                   lambda: digest(self._public_files)),
+            *self._urls(),
             Stage("hypervisor", "deciding how instances run", self._hypervisor,
                   self._of_hypervisor),
             Stage("proxy", "setting up the proxy", self._proxy, lambda: digest(self._environment)),
@@ -242,6 +243,26 @@ class Settlement:
     def _public(self) -> None:
         public.write(self.layout, self._public_files)
         self._tell(self.table.public)
+
+    def _urls(self) -> list[Stage]:
+        """What a deployer whose services' files have URLs in them writes besides."""
+        if not self.layout.urls.exists():
+            return []
+        return [
+            Stage("urls", "writing the public host into services' URLs", self._respell,
+                  lambda: self.public.in_url),
+        ]  # fmt: skip
+
+    def _respell(self) -> None:
+        from . import respelling  # noqa: PLC0415 - as above
+
+        host = self.public.in_url
+        before = {self.ledger.endpoint_host, *self.record.values.get("spelled", "").split()}
+        # A power cut may leave some files with the old one, some with the new.
+        self.record.values["spelled"] = " ".join(sorted({*before, host}))
+        self.record.save()
+        respelling.replace(self.layout, respelling.load(self.layout.urls), before - {host}, host)
+        self.record.values["spelled"] = host
 
     def _of_hypervisor(self) -> str:
         return digest(self._hypervisor_case[0])

@@ -14,7 +14,7 @@ import yaml
 from aio_image import deployers
 from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
-from aio_image.bake.osa import broker
+from aio_image.bake.osa import broker, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.certificates import take_out
 from aio_image.deployers.openstack_ansible.deploying import deployment
@@ -40,6 +40,8 @@ def bake(ctx: StepContext) -> None:
             print(f"emptied {path}", flush=True)
         broker.settle(root, _passwords(root))
         forget_secrets(root)
+        for path in urls.note(root):
+            print(f"spells the public host: {path}", flush=True)
 
 
 def _passwords(root: Path) -> dict[str, str]:

@@ -24,6 +24,14 @@ from aio_image.sources.python_index import host_index
 from aio_image.systems import load
 
 _STAND_INS = "/usr/local/sbin"
+_IDLE = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStartPre=
+ExecStart=
+ExecStart=/bin/true
+"""
 # Nova's conductor ignores SIGTERM, and systemd gives it a minute and a half.
 _STOP_SECONDS = 300
 # Beside other work of the build host: half a minute, on a free one.
@@ -81,6 +89,7 @@ def entered(ctx: StepContext) -> Iterator[Room]:
             )
         )
         with uplink(container.leader, ctx.work), lent(container, mirror, host_index()) as had:
+            _idle(container)
             _addresses(container)
             yield Room(container, root, had.environment)
         ctx.progress("Stop everything in good order", 1.0)
@@ -111,6 +120,15 @@ def _addresses(container: Container) -> None:
     # What has tried to bind to them at the start, and given up, is started again.
     container.run(["systemctl", "reset-failed"], check=False, timeout=60)
     container.run(["systemctl", "start", "multi-user.target"], check=False, timeout=_START_SECONDS)
+
+
+def _idle(container: Container) -> None:
+    """Units of deploy.yaml that do nothing here; in ``/run``, so in no tree."""
+    for unit in deployment().idle:
+        folder = f"/run/systemd/system/{unit}.d"
+        container.run(["mkdir", "-p", folder])
+        container.run(["tee", f"{folder}/aio-build.conf"], feed=_IDLE)
+    container.run(["systemctl", "daemon-reload"], timeout=120)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class Deployment:
     bake: Mapping[str, Any]
     modules: tuple[str, ...]
     stand_ins: Mapping[str, str]
+    idle: Mapping[str, str]
     tasks: Mapping[str, int]
     after: Mapping[str, tuple[tuple[str, ...], ...]]
     secrets: tuple[SecretRule, ...]
@@ -55,6 +56,7 @@ def deployment() -> Deployment:
         bake=dict(raw["bake"]),
         modules=tuple(raw["modules"]),
         stand_ins=dict(raw["stand_ins"]),
+        idle=dict(raw["idle"]),
         tasks={
             name: int(row["tasks"])
             for part in ("scripts", "playbooks")
