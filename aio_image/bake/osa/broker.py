@@ -39,9 +39,18 @@ def definitions(exported: Mapping[str, Any], passwords: Mapping[str, str]) -> di
 
 
 def settle(root: Path, passwords: Mapping[str, str]) -> None:
-    """Have the broker of the tree ``root`` begin with what is in DEFINITIONS, exported there."""
+    """Have the broker of the tree ``root`` begin with what is in DEFINITIONS, exported there.
+
+    Raises BuildError when nothing is, and as ``definitions``.
+    """
     path = root / DEFINITIONS
-    exported = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        exported = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BuildError(
+            f"/{DEFINITIONS}: RabbitMQ has exported nothing there ({error})",
+            hint="`after` of setup_openstack in aio_image/deployers/openstack_ansible/deploy.yaml",
+        ) from error
     path.write_text(json.dumps(definitions(exported, passwords), indent=1) + "\n", "utf-8")
     path.chmod(0o600)
     target = root / _SETTINGS

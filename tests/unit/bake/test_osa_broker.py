@@ -58,3 +58,8 @@ def test_users_have_passwords_and_nothing_names_the_build(tmp_path: Path) -> Non
 def test_a_user_that_is_nobodys_is_named() -> None:
     with pytest.raises(BuildError, match=r"not known: nova$"):
         broker.definitions(EXPORTED, {"cinder": "another"})
+
+
+def test_nothing_exported_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"definitions\.json: RabbitMQ has exported nothing"):
+        broker.settle(tmp_path, {})
