@@ -21,7 +21,7 @@ from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
 
-_TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?P<name>.*)\] \**$")
+_TASK = re.compile(r"^(?P<kind>TASK|RUNNING HANDLER) \[(?P<name>.*)\] \**$")
 _PLAY = re.compile(r"^PLAY \[(?P<name>.*)\] \**$")
 _FATAL = re.compile(r"^(?:fatal|failed): \[(?P<host>[^\]]*)\].*?=> ?(?P<rest>.*)$")
 _IGNORED = re.compile(r"^\.\.\.ignoring$")
@@ -53,6 +53,7 @@ class Watch:
     play: str = ""
     task: str = ""
     failures: list[Failure] = field(default_factory=list)
+    cause: Failure | None = None
     said: str = ""
     place: str = ""
     last: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
@@ -62,6 +63,12 @@ class Watch:
         self.last.append(line)
         if found := _TASK.match(line):
             self.tasks += 1
+            # Handlers run after a failure, too, and fail where it left things half done.
+            handling = found["kind"] != "TASK"
+            if not handling:
+                self.cause = None
+            elif self.cause is None and self.failures:
+                self.cause = self.failures[-1]
             self.task, self.said, self.place = found["name"], "", ""
             total = max(self.total, self.tasks)
             self.progress(f"{self.task} (task {self.tasks} of about {total})", self.tasks / total)
@@ -97,7 +104,7 @@ def _reason(result: str) -> str:
 
 def failure(name: str, watch: Watch) -> BuildError:
     """The error of a playbook that failed."""
-    first = watch.failures[-1]
+    first = watch.cause or watch.failures[-1]
     where = f" ({first.place})" if first.place else ""
     said = first.said if len(first.said) <= _LONGEST else first.said[: _LONGEST - 1] + "…"
     return BuildError(

@@ -67,3 +67,31 @@ def test_a_result_that_is_hidden_leaves_what_ansible_said() -> None:
         "TASK [a : b] ***\n[ERROR]: Task failed: Module failed\nfatal: [aio1]: FAILED! => \n"
     )
     assert watch.failures[0].said == "Task failed: Module failed"
+
+
+def test_what_handlers_say_after_a_failure_is_not_its_cause() -> None:
+    text = """\
+TASK [python_venv_build : Install python packages into the venv (uv)] ****
+fatal: [aio1]: FAILED! => {"msg": "no solution"}
+TASK [python_venv_build : Show venv install failure message] *************
+fatal: [aio1]: FAILED! => {"msg": "have failed to install"}
+RUNNING HANDLER [os_nova : Drop sudoers file] ****************************
+changed: [aio1]
+RUNNING HANDLER [os_nova : Stop services] ********************************
+failed: [aio1] (item={'service': 'nova-compute'}) => {"msg": "no such service"}
+"""
+    watch, _ = _read(text)
+    assert "have failed to install" in failure("setup_openstack", watch).message
+
+
+def test_a_failure_that_was_mended_is_not_the_cause_of_a_later_one() -> None:
+    text = """\
+TASK [one : Mended in a rescue] ******************************************
+fatal: [aio1]: FAILED! => {"msg": "first"}
+RUNNING HANDLER [one : Restart] ******************************************
+ok: [aio1]
+TASK [two : Fails] *******************************************************
+fatal: [aio1]: FAILED! => {"msg": "second"}
+"""
+    watch, _ = _read(text)
+    assert "second" in failure("setup_openstack", watch).message
