@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from aio_image.appliance.storage import loops
 from aio_image.host.process import run
 from tests.boot.native.boot import ADDRESS, LIMIT, PEER, Boot, Who, powered, prepare
+from tests.boot.native.data_disk import DISK, LATER, attached, have_storage, let_go, mounted
 from tests.boot.native.disk import RootDisk
 from tests.boot.table import Table
 from tests.private import in_private
@@ -34,8 +33,6 @@ COLUMNS = ("boot", "says", "healthy")
 _OTHER = "192.0.2.77"
 _HOME = "127.0.0.1"
 _YEAR = 365.25 * 24 * 3600
-# Numbers that nobody else counts up to.
-_DISK, _LATER = Path("/dev/loop1210"), Path("/dev/loop1211")
 _DISK_SIZE = 9 << 30
 # The least a full file system is left with, and what a first boot of cloud-init's takes.
 _NOTHING, _LITTLE = 64 << 10, 64 << 20
@@ -195,73 +192,34 @@ def test_a_data_disk_that_comes_late(disk: RootDisk, scratch: Path, results: Pat
     backing = scratch / "data.raw"
     with backing.open("wb") as file:
         file.truncate(_DISK_SIZE)
-    who = Who(config={"data_disk": {"device": str(_DISK), "filesystem": "ext4"}})
-    wanted = rf"data disk {_DISK}: is not there"
-    missed = rf"the data disk \(9 GiB, serial \S+, last seen as {_DISK}\) is not there"
+    who = Who(config={"data_disk": {"device": str(DISK), "filesystem": "ext4"}})
+    wanted = rf"data disk {DISK}: is not there"
+    missed = rf"the data disk \(9 GiB, serial \S+, last seen as {DISK}\) is not there"
 
     def body() -> None:
         with disk.mounted(scratch / "look") as root:
             prepare(root, who)
-            _have_storage(root)
+            have_storage(root)
         with powered(disk, scratch, orderly=True) as boot:
             table.add(boot="first, no disk", says=told(boot, wanted))
-            with _attached(boot, _DISK, backing):
+            with attached(boot, DISK, backing):
                 table.add(boot="it comes", healthy=round(boot.until_healthy(), 1))
                 silent(boot, wanted)
-                assert _mounted(boot) == str(_DISK)
+                assert mounted(boot) == str(DISK)
                 boot.inside("touch", "/var/lib/glance/images/kept")
-                _let_go(boot)
+                let_go(boot)
         with powered(disk, scratch) as boot:
             table.add(boot="later, no disk", says=told(boot, missed))
-            with _attached(boot, _LATER, backing):
+            with attached(boot, LATER, backing):
                 table.add(boot="it comes as another", healthy=round(boot.until_healthy(), 1))
                 silent(boot, missed)
-                assert _mounted(boot) == str(_LATER)
+                assert mounted(boot) == str(LATER)
                 boot.inside("test", "-e", "/var/lib/glance/images/kept")
                 assert boot.token()["status"] == 201
-                _let_go(boot)
+                let_go(boot)
 
     in_private(body)
     shutil.rmtree(scratch)
-
-
-def _have_storage(root: Path) -> None:
-    """Have aio-storage.service run in the container, for what needs no device mapper."""
-    path = root / "usr/share/aio/services.json"
-    table = json.loads(path.read_text(encoding="utf-8"))
-    for service in table["services"]:
-        if service["storage"] is not None:
-            places = service["storage"]["places"]
-            service["storage"]["places"] = [one for one in places if one["group"] is None]
-        if service["name"] == "cinder":
-            service["units"].insert(0, "aio-storage.service")
-    path.write_text(json.dumps(table), encoding="utf-8")
-    folder = root / "etc/systemd/system/aio-storage.service.d"
-    folder.mkdir()
-    (folder / "90-here.conf").write_text("[Unit]\nConditionVirtualization=\n", encoding="utf-8")
-
-
-@contextmanager
-def _attached(boot: Boot, device: Path, backing: Path) -> Iterator[None]:
-    """``backing`` as a disk of the appliance: the kernel is the host's, the node its own."""
-    assert boot.container is not None
-    loops.attach(backing, device)
-    try:
-        node = Path(f"/proc/{boot.container.leader}/root{device}")
-        os.mknod(node, stat.S_IFBLK | 0o660, device.stat().st_rdev)
-        yield
-    finally:
-        loops.detach(device, backing)
-
-
-def _mounted(boot: Boot) -> str:
-    return boot.inside("findmnt", "--noheadings", "--output=SOURCE", "/openstack").strip()
-
-
-def _let_go(boot: Boot) -> None:
-    """What going down does, before the disk is pulled: its users end, then it is unmounted."""
-    boot.inside("systemctl", "stop", "aio-storage.service")
-    assert wait_for(lambda: not boot.inside("findmnt", "/openstack", check=False))
 
 
 def test_a_clock_years_off(disk: RootDisk, scratch: Path, results: Path) -> None:
