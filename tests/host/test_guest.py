@@ -21,9 +21,8 @@ def test_why_a_guest_does_not_run(tmp_path: Path) -> None:
     machine = Machine(image, (22,), memory=128, cpus=2, healthy=10, check=5, accelerator="tcg")
     with booted(machine, home, room, tmp_path / "console.log") as guest:
         assert hypervisor.halted(guest.domain) == ""
-        first, second = processors.doing(guest.domain)
-        assert first.startswith("processor 0: ")
-        assert second.startswith("processor 1: waits")
+        lines = processors.doing(guest.domain)
+        assert [line.partition(": ")[0] for line in lines] == ["processor 0", "processor 1"]
         guest.domain.suspend()
         assert "the guest is paused" in hypervisor.halted(guest.domain)
         guest.domain.destroy()
