@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from aio_image.doctor.model import BOOT, Finding, Host, HostCheck, failed, ok, skipped, warning
@@ -16,7 +19,7 @@ def virtualisation_checks() -> tuple[HostCheck, ...]:
         HostCheck("KVM", kvm_usable, boot),
         HostCheck("nested virtualisation", nested),
         HostCheck("QEMU without KVM", tcg_bug, boot),
-        # Not before every boot: of libvirt's embedded driver a process can open only one.
+        # Not before every boot, which opens the very connection a moment later.
         HostCheck("libvirt", libvirt_usable, boot, at_start=False),
     )
 
@@ -76,20 +79,31 @@ def tcg_bug(host: Host) -> Finding:
 
 
 def libvirt_usable(host: Host) -> Finding:
-    """Open the connection a boot would use."""
+    """Open the connection a boot would use, in a process of its own.
+
+    Of libvirt's embedded driver a process can open only one, ever, and that one is the boot's.
+    """
+    spawn = multiprocessing.get_context("spawn")
     try:
-        # Imported here: a host without libvirt's library must be able to hear so.
-        from aio_image.host.libvirt_connection import connected, forget  # noqa: PLC0415
+        with host.scratch() as folder, ProcessPoolExecutor(1, mp_context=spawn) as process:
+            version, name = process.submit(_opened, folder).result()
     except ImportError as error:
         return failed(str(error), "install the project into this Python: `make setup`")
-    try:
-        with host.scratch() as folder:
-            with connected(None, folder) as connection:
-                numbers = connection.handle.getLibVersion()
-                name = connection.uri.partition("?")[0]
-            forget(connection)
+    except BrokenProcessPool:
+        return failed("libvirt ended its process as a connection was opened", "reinstall it")
     except HostError as error:
         who = "" if os.geteuid() == 0 else " (as this user)"
         return failed(f"{error.message}{who}", error.hint)
-    version = f"{numbers // 1000000}.{numbers // 1000 % 1000}.{numbers % 1000}"
     return ok(f"libvirt {version} by {name}")
+
+
+def _opened(folder: Path) -> tuple[str, str]:
+    """The version and the driver of a connection made in ``folder`` and closed again."""
+    # Imported here: a host without libvirt's library must be able to hear so.
+    from aio_image.host.libvirt_connection import connected, forget  # noqa: PLC0415
+
+    with connected(None, folder) as connection:
+        numbers = connection.handle.getLibVersion()
+    forget(connection)
+    version = f"{numbers // 1000000}.{numbers // 1000 % 1000}.{numbers % 1000}"
+    return version, connection.uri.partition("?")[0]
