@@ -153,6 +153,9 @@ class _Guest:
             wrong.append("the volume has lost what was written on it")
         if not self._disk_of_instance(appliance):
             wrong.append("the instance cannot read its volume")
+        labels = self.rig.ssh(appliance, "ps -C qemu-system-x86_64 -o label=")
+        if f"libvirt-{self.server} (enforce)" not in labels:
+            wrong.append(f"the instance is not confined by AppArmor: {labels}")
         return "; ".join(wrong) or "ok"
 
     def _disk_of_instance(self, appliance: Appliance) -> bool:
