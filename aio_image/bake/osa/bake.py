@@ -21,6 +21,8 @@ from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 
+_NAME_STAYS = "etc/cloud/cloud.cfg.d/91-aio-name.cfg"
+
 
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: the appliance's own, and the note of what to make anew.
@@ -40,8 +42,14 @@ def bake(ctx: StepContext) -> None:
             print(f"emptied {path}", flush=True)
         broker.settle(root, _passwords(root))
         forget_secrets(root)
+        keep_name(root)
         for path in urls.note(root):
             print(f"spells the public host: {path}", flush=True)
+
+
+def keep_name(root: Path) -> None:
+    """Have cloud-init leave the machine's name, by which services and inventory know it, alone."""
+    (root / _NAME_STAYS).write_text("preserve_hostname: true\n", encoding="utf-8")
 
 
 def _passwords(root: Path) -> dict[str, str]:
