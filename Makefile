@@ -16,7 +16,7 @@ PYTEST := .venv/bin/python -m pytest
 # Loop devices, mounts and containers need root; `aio-image build` finds that out for itself.
 ROOT   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=AIO_IMAGE_HOME)
 
-.PHONY: help setup image build check-image test unit host sealed boot lint format bench doctor clean
+.PHONY: help setup image build check-image test unit host sealed boot test-osa lint format bench doctor clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,14 @@ sealed: setup ## tests that boot the built appliance natively: settle, reset, re
 
 boot: setup ## tests that boot whole images (minutes each)
 	$(ROOT) $(PYTEST) -m boot $(ARGS)
+
+# More of it: RELEASE, LEVEL (staged, deployed), NEAREST and WITHOUT (as of `aio-image lock`; several in quotes).
+test-osa: setup ## OpenStack-Ansible from a mirror of its repositories: make test-osa MIRROR=FOLDER|URL (root)
+	@[ -n "$(MIRROR)" ] || { echo "make test-osa: say where OpenStack-Ansible's repositories are: MIRROR=FOLDER or" \
+	  "MIRROR=URL, with opendev.org/openstack/openstack-ansible and so on below it (docs/testing.md)" >&2; exit 2; }
+	$(ROOT) env AIO_IMAGE_TEST_OSA_MIRROR="$(MIRROR)" AIO_IMAGE_TEST_OSA_RELEASE="$(RELEASE)" \
+	  AIO_IMAGE_TEST_OSA_LEVEL="$(LEVEL)" AIO_IMAGE_TEST_OSA_NEAREST="$(NEAREST)" AIO_IMAGE_TEST_OSA_WITHOUT="$(WITHOUT)" \
+	  $(PYTEST) -m boot -s tests/boot/test_osa.py $(ARGS)
 
 lint: setup ## linters and types
 	$(PYTEST) tests/lint $(ARGS)

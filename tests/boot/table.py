@@ -15,7 +15,7 @@ class Table:
     """
 
     def __init__(self, folder: Path, name: str, columns: Sequence[str], **facts: Any) -> None:
-        self.columns, self.facts = tuple(columns), facts
+        self.columns, self.facts, self.folder = tuple(columns), facts, folder
         self.rows: list[dict[str, Any]] = []
         self._path = folder / name
         folder.mkdir(parents=True, exist_ok=True)

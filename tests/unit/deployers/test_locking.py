@@ -19,9 +19,7 @@ from aio_image.profile.scenario import expand
 from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import chosen
 from aio_image.sources.git.pins import Lock, read
-
-sys.path.insert(0, str(Path(__file__).parent))
-from osa_repositories import Upstream, upstream
+from tests.osa.repositories import Upstream, upstream
 
 _METAL = expand(["aio", "metal"])
 

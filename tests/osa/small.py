@@ -1,0 +1,292 @@
+"""An OpenStack-Ansible in small that runs: its files, places and order, next to nothing in each.
+
+Real git repositories, which a build locks, puts into a tree and bootstraps; what its playbooks do
+is leave a line in /var/log/order, so that a test can tell what ran, when, and with which values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.osa.repositories import Repository, repository
+
+_OPENDEV = "https://opendev.org/openstack"
+RELEASE = "33.0.1"
+ORDER = "var/log/order"
+# Of the roles' own repositories these are at the mirror; what the release names besides is not.
+MISSING = "frrouting"
+
+_BOOTSTRAP_ANSIBLE = """\
+#!/bin/bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+commit=$(sed -n 's/^requirements_git_install_branch: *//p' inventory/group_vars/all/source_git.yml)
+git --git-dir="$ZUUL_SRC_PATH/opendev.org/openstack/requirements/.git" \\
+    show "$commit:upper-constraints.txt" > "/opt/ansible-runtime-constraints-$commit.txt"
+python3 -m venv --without-pip --system-site-packages /opt/ansible-runtime
+ansible-galaxy collection install --collections-path /etc/ansible/collections \\
+    --requirements-file /etc/openstack_deploy/user-collection-requirements.yml
+ansible-playbook --inventory localhost, --connection local scripts/get-ansible-roles.yml
+install --mode 0755 scripts/openstack-ansible.sh /usr/local/bin/openstack-ansible
+"""
+
+_BOOTSTRAP_AIO = """\
+#!/bin/bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ansible-playbook --inventory localhost, --connection local \\
+    --extra-vars "scenario=$SCENARIO" $BOOTSTRAP_EXTRA_PARAMS tests/bootstrap-aio.yml
+"""
+
+_WRAPPER = """\
+#!/bin/bash
+set -euo pipefail
+files=()
+for file in /etc/openstack_deploy/user_*.yml; do files+=(--extra-vars "@$file"); done
+export ANSIBLE_ROLES_PATH=/etc/ansible/roles ANSIBLE_COLLECTIONS_PATH=/etc/ansible/collections
+exec ansible-playbook --inventory "aio1," --connection local "${files[@]}" "$@"
+"""
+
+
+@dataclass
+class Small:
+    """``mirror`` is a folder as ``--mirror`` takes it."""
+
+    mirror: Path
+    osa: Repository
+    parts: dict[str, Repository]
+
+
+def small(folder: Path, page: str) -> Small:
+    """The release 33.0.1, whose setup_infrastructure needs what answers at the URL ``page``.
+
+    Nova's pin is no commit of the mirror, and neither is the role ``frrouting``.
+    """
+    mirror = folder / "mirror"
+    parts = {
+        "openstack_hosts": repository(
+            mirror, "opendev.org", "openstack/openstack-ansible-openstack_hosts"
+        ),
+        "nova": repository(mirror, "opendev.org", "openstack/nova"),
+        "requirements": repository(mirror, "opendev.org", "openstack/requirements"),
+        "openstack.osa": repository(mirror, "opendev.org", "openstack/openstack-ansible-plugins"),
+        "kubernetes.core": repository(mirror, "github.com", "ansible-collections/kubernetes.core"),
+    }
+    role = parts["openstack_hosts"].commit({"tasks/main.yml": _yaml(_ROLE)})
+    # The branch goes on: who takes its head takes another commit than the release names.
+    parts["openstack_hosts"].commit({"README": "later"}, branch="stable/2026.1")
+    parts["nova"].commit({"setup.cfg": "[metadata]\nname = nova\n"}, tag="33.0.0")
+    parts["nova"].commit({"README": "head"}, branch="stable/2026.1")
+    constraints = parts["requirements"].commit({"upper-constraints.txt": "pbr===7\n"})
+    parts["kubernetes.core"].commit(
+        {"galaxy.yml": _galaxy("kubernetes", "core", "5.1.0"), "README.md": ""}, tag="5.1.0"
+    )
+    parts["openstack.osa"].commit(
+        {
+            "galaxy.yml": _galaxy("openstack", "osa", "1.0.0", {"kubernetes.core": ">=2.3,<6"}),
+            "README.md": "",
+            **{f"playbooks/{name}.yml": _yaml(plays) for name, plays in _playbooks(page).items()},
+        },
+        branch="stable/2026.1",
+    )
+    osa = repository(mirror, "opendev.org", "openstack/openstack-ansible")
+    osa.commit(_release(role, constraints), tag=RELEASE, branch="stable/2026.1")
+    return Small(mirror, osa, parts)
+
+
+def _release(role: str, constraints: str) -> dict[str, str]:
+    """The files of openstack-ansible itself."""
+    roles = [
+        ("openstack_hosts", f"{_OPENDEV}/openstack-ansible-openstack_hosts", role),
+        (MISSING, f"{_OPENDEV}/ansible-role-frrouting", "4" * 40),
+    ]
+    return {
+        "ansible-role-requirements.yml": _yaml(
+            [
+                {
+                    "name": name,
+                    "scm": "git",
+                    "src": src,
+                    "version": version,
+                    "trackbranch": "stable/2026.1",
+                    "shallow_since": "2026-01-01",
+                }
+                for name, src, version in roles
+            ]
+        ),
+        "ansible-collection-requirements.yml": _yaml(
+            {
+                "collections": [
+                    {
+                        "name": "openstack.osa",
+                        "source": f"{_OPENDEV}/openstack-ansible-plugins",
+                        "type": "git",
+                        "version": "stable/2026.1",
+                    }
+                ]
+            }
+        ),
+        "inventory/group_vars/all/source_git.yml": _yaml(
+            {
+                "requirements_git_repo": "{{ openstack_opendev_base_url }}/openstack/requirements",
+                "requirements_git_install_branch": constraints,
+                "requirements_git_track_branch": "stable/2026.1",
+            }
+        ),
+        "inventory/group_vars/nova_all/source_git.yml": _yaml(
+            {
+                "nova_git_repo": "{{ openstack_opendev_base_url }}/openstack/nova",
+                "nova_git_install_branch": "5" * 40,
+                "nova_git_track_branch": "stable/2026.1",
+            }
+        ),
+        "etc/openstack_deploy/user_secrets.yml": "nova_service_password:\nnova_pool_uuid:\n",
+        "scripts/bootstrap-ansible.sh": _BOOTSTRAP_ANSIBLE,
+        "scripts/bootstrap-aio.sh": _BOOTSTRAP_AIO,
+        "scripts/openstack-ansible.sh": _WRAPPER,
+        "scripts/get-ansible-roles.yml": _yaml(_GET_ROLES),
+        "tests/bootstrap-aio.yml": _yaml(_AIO),
+    }
+
+
+def _note(line: str) -> dict[str, object]:
+    """A task that leaves ``line`` in ORDER."""
+    words = {"path": f"/{ORDER}", "line": line, "create": True, "mode": "0600"}
+    return {"name": f"Note {line.split(maxsplit=1)[0]}", "ansible.builtin.lineinfile": words}
+
+
+_GET_ROLES = [
+    {
+        "name": "Every role that has a source",
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "name": "Clone roles",
+                "ansible.builtin.git": {
+                    "repo": "{{ item.src }}",
+                    "version": "{{ item.version }}",
+                    "dest": "/etc/ansible/roles/{{ item.name }}",
+                    "depth": 1,
+                },
+                "loop": "{{ lookup('file', '/etc/openstack_deploy/user-role-requirements.yml')"
+                " | from_yaml | selectattr('src', 'defined') }}",
+                "loop_control": {"label": "{{ item.name }}"},
+            },
+            _note("bootstrap-ansible"),
+        ],
+    }
+]
+_AIO = [
+    {
+        "name": "Prepare a host",
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "name": "Write openstack_user_config.yml",
+                "ansible.builtin.copy": {
+                    "dest": "/etc/openstack_deploy/openstack_user_config.yml",
+                    "content": "{{ openstack_user_config_overrides | to_nice_yaml }}",
+                    "mode": "0644",
+                },
+            },
+            _note("bootstrap-aio {{ scenario }} {{ bootstrap_host_public_address }}"),
+        ],
+    }
+]
+_ROLE = [
+    {
+        "name": "A secret, where services have theirs",
+        "ansible.builtin.copy": {
+            "dest": "/etc/nova.conf",
+            "content": "password = {{ nova_service_password }}\n",
+            "mode": "0600",
+        },
+        "no_log": True,
+    },
+    # `kept` and `bake` of deploy.yaml.
+    _note(
+        "setup_hosts galera={{ galera_install_method }}"
+        " modules={{ openstack_host_kernel_modules | length }}"
+    ),
+]
+_RABBITMQCTL = """\
+#!/bin/sh
+# export_definitions FILE, as the broker's own does it.
+echo '{"users": []}' > "$2"
+"""
+
+
+def _playbooks(page: str) -> dict[str, list[dict[str, object]]]:
+    def play(name: str, *tasks: dict[str, object]) -> list[dict[str, object]]:
+        return [{"name": name, "hosts": "aio1", "gather_facts": False, "tasks": list(tasks)}]
+
+    return {
+        "setup_hosts": [
+            {
+                "name": "Hosts",
+                "hosts": "aio1",
+                "gather_facts": False,
+                "roles": [{"role": "openstack_hosts"}, {"role": MISSING, "when": False}],
+            }
+        ],
+        "setup_infrastructure": play(
+            "Infrastructure",
+            {
+                "name": "Fetch from afar",
+                "ansible.builtin.uri": {"url": page},
+            },
+            {
+                "name": "A broker",
+                "ansible.builtin.copy": {
+                    "dest": "/usr/local/bin/rabbitmqctl",
+                    "content": _RABBITMQCTL,
+                    "mode": "0755",
+                },
+            },
+            {
+                "name": "Its folder",
+                "ansible.builtin.file": {
+                    "path": "/etc/rabbitmq",
+                    "state": "directory",
+                    "mode": "0755",
+                },
+            },
+            _note("setup_infrastructure"),
+        ),
+        "setup_openstack": play(
+            "OpenStack",
+            {
+                "name": "Nova's source",
+                "ansible.builtin.git": {
+                    "repo": f"{_OPENDEV}/nova",
+                    "version": "{{ nova_git_install_branch }}",
+                    "dest": "/opt/nova",
+                },
+            },
+            _note("setup_openstack"),
+        ),
+    }
+
+
+def _galaxy(
+    namespace: str, name: str, version: str, dependencies: dict[str, str] | None = None
+) -> str:
+    return _yaml(
+        {
+            "namespace": namespace,
+            "name": name,
+            "version": version,
+            "readme": "README.md",
+            "authors": ["nobody"],
+            "dependencies": dependencies or {},
+        }
+    )
+
+
+def _yaml(content: object) -> str:
+    return yaml.safe_dump(content, sort_keys=False, width=1000)
