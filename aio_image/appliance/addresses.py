@@ -92,13 +92,16 @@ def find(config: Config, machine: Machine | None = None, prefer: str = "") -> Pu
 def cards(machine: Machine | None = None) -> list[str]:
     """Ethernet interfaces that lead outside, by name: hardware, or one end of a pair or a VLAN.
 
-    Bridges, taps and what Open vSwitch makes are the cloud's own.
+    Bridges, taps, what Open vSwitch makes, and pairs with both ends here are the cloud's own.
     """
+    places = sorted((machine or Machine()).net.glob("*"))
+    links = {_word(place / "ifindex"): _word(place / "iflink") for place in places}
     found = []
-    for place in sorted((machine or Machine()).net.glob("*")):
+    for place in places:
         if place.name == "lo" or _word(place / "type") != _ETHERNET:
             continue
-        outside = _word(place / "iflink") != _word(place / "ifindex")
+        index, link = _word(place / "ifindex"), _word(place / "iflink")
+        outside = link not in (index, "") and links.get(link) != index
         if (place / "device").exists() or outside:
             found.append(place.name)
     return found

@@ -130,7 +130,8 @@ class Switch:
     def _wait(self) -> None:
         host = public_host(self.layout)
         wanted = [services.probe(row) for row in self.service.row["probes"]]
-        prober = Prober(wanted, self.layout.pki / "ca.pem", host)
+        outside = services.load(self.layout.services).outside
+        prober = Prober(wanted, outside, self.layout.pki / "ca.pem", host)
         until = time.monotonic() + _PATIENCE
         missing: set[Probe] = set(wanted)
         while missing:
@@ -150,7 +151,8 @@ class Switch:
         # Its own account: the administrator's password may have been changed since.
         account = self.service.name
         password = user_secrets.read(self.layout.secrets).get(f"{account}_service_password", "")
-        catalogue.show(account, password, api["type"], enabled=enabled)
+        known = catalogue.Catalogue(services.load(self.layout.services))
+        known.show(account, password, api["type"], enabled=enabled)
 
 
 def enable(layout: Layout, name: str, told: Told, *, force: bool = False) -> bool:

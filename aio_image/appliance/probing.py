@@ -58,12 +58,15 @@ def ask(
 
 
 class Prober:
-    """Asks each probe's backend, then its public port, until both are right."""
+    """Asks each probe's backend, then its public port at ``outside``, until both are right.
 
-    def __init__(self, probes: Iterable[Probe], ca: Path, name: str) -> None:
+    TLS is verified by ``ca`` for ``name``.
+    """
+
+    def __init__(self, probes: Iterable[Probe], outside: str, ca: Path, name: str) -> None:
         self.up: queue.SimpleQueue[Probe] = queue.SimpleQueue()
         self.fenced: list[Probe] = []  # up, and hidden behind the status page as yet
-        self._ca, self._name = ca, name
+        self._outside, self._ca, self._name = outside, ca, name
         self._trust: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         for probe in probes:
@@ -76,7 +79,7 @@ class Prober:
         with self._lock:
             if self._trust is None:
                 self._trust = ssl.create_default_context(cafile=str(self._ca))
-        return ask("127.0.0.1", probe.public_port, probe.path, self._trust, self._name)
+        return ask(self._outside, probe.public_port, probe.path, self._trust, self._name)
 
     def _until_up(self, probe: Probe) -> None:
         pause = _FIRST_PAUSE

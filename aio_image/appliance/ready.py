@@ -140,8 +140,8 @@ def run(layout: Layout, reporter: Reporter) -> None:
     kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
     host = kept["host"]
     status.hypervisor = kept.get("hypervisor", "")
-    status.url = f"https://{f'[{host}]' if ':' in host else host}/horizon/"
-    prober = Prober(wanted.probes, layout.pki / "ca.pem", host)
+    status.url = f"https://{f'[{host}]' if ':' in host else host}{wanted.dashboard or '/'}"
+    prober = Prober(wanted.probes, wanted.outside, layout.pki / "ca.pem", host)
     room = Room(layout, wanted.units)
     pause = _FIRST_LOOK
     while True:

@@ -34,11 +34,15 @@ class Services:
     """Every unit, each once, in start order; every probe.
 
     ``heartbeats``: database → processes that report to its table ``services`` while they work.
+    ``outside`` is the address at which haproxy's public ports are asked from here; ``dashboard``
+    the path of Horizon's pages, "" where there is none.
     """
 
     units: tuple[str, ...]
     probes: tuple[Probe, ...]
     heartbeats: Mapping[str, tuple[str, ...]]
+    outside: str
+    dashboard: str
 
 
 def load(path: Path) -> Services:
@@ -57,9 +61,10 @@ def load(path: Path) -> Services:
             each["database"]: tuple(one for one in each["binaries"] if f"{one}.service" in units)
             for each in beats
         }
+        outside, dashboard = str(data["outside"]), data["dashboard"] or ""
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
-    return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats)
+    return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats, outside, dashboard)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from aio_image.bake.scan import baked_layers, scan_layers
 from aio_image.errors import BuildError, HostError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
+from aio_image.host.process import Completed
 from aio_image.host.process import run as run_program
 
 _TABLE = Path(__file__).with_name("gate.yaml")
@@ -101,7 +102,7 @@ def gate(ctx: StepContext) -> None:
                     for row in report["timeline"]
                 ]
                 report["units"] = _units(container, root)
-                report["listens"] = _listens(container, ctx.step.settings)
+                report["listens"] = _listens(container, rules, ctx.step.settings)
                 ctx.progress("Ask for a token over TLS", 0.9)
                 report["token"] = _token(container, root, rules, ctx.step.settings)
             finally:
@@ -235,23 +236,36 @@ def _units(container: Container, root: Path) -> dict[str, str]:
     return states
 
 
-def _listens(container: Container, settings: Mapping[str, Any]) -> list[str]:
-    """What others can reach; BuildError for what deployers/ and services.yaml do not name."""
-    meant = deployers.load(settings["deployer"]).ports_of(settings["services"])
+def _listens(container: Container, rules: Rules, settings: Mapping[str, Any]) -> list[str]:
+    """What others can reach; BuildError for what deployers/ and services.yaml do not name.
+
+    What listens at every address is reached unless the appliance's own filter keeps others out:
+    that is tried from outside. (UDP tells nobody whether it was let through.)
+    """
+    facts = deployers.load(settings["deployer"])
+    meant = facts.ports_of(settings["services"])
     end = time.monotonic() + _PASSING_SECONDS
     while True:
-        found = listening.parse(container.run(listening.COMMAND, timeout=30).output)
+        shown = container.run(listening.COMMAND, timeout=30).output
+        found = [one for one in listening.parse(shown) if not one.within(facts.inside)]
         strays = listening.unexpected(found, meant)
+        tried = sorted({one.port for one in strays if one.protocol == "tcp"})
+        if tried:
+            address = rules.network["address"]
+            told = _ask(container, "answering", {"address": address, "ports": tried})
+            kept_out = set(tried) - set(json.loads(told.output)) if told.status == 0 else set()
+            found = [one for one in found if one.protocol != "tcp" or one.port not in kept_out]
+            strays = listening.unexpected(found, meant)
         if not strays or time.monotonic() > end:
             break
         time.sleep(_UNITS_SECONDS)
     if strays:
         raise BuildError(
             f"the image listens where it should not: {strays[0]}",
-            hint="bind it to 127.0.0.1, or name it in deployers/ports.yaml or services.yaml",
+            hint="bind it to an address of the inside, or name it in deployers/ports.yaml or services.yaml",
             details=[str(one) for one in strays],
         )
-    return [str(one).partition(" users:")[0] for one in found if not one.inside]
+    return [str(one).partition(" users:")[0] for one in found]
 
 
 def _token(
@@ -265,13 +279,7 @@ def _token(
         "password": secrets[_ADMIN],
         "authority": str(root / _AUTHORITY),
     }
-    asked = run_program(
-        [*container.outside(), sys.executable, "-m", outside.__name__],
-        env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
-        feed=json.dumps(request),
-        timeout=90,
-        check=False,
-    )
+    asked = _ask(container, "token", request)
     if asked.status != 0:
         last = asked.errors.strip().splitlines()[-1:] or ["no answer"]
         raise _unhealthy(container, f"no token from {request['url']}: {last[0]}", [])
@@ -298,6 +306,17 @@ def _token(
         wrong += [f"endpoint {url}" for url in foreign]
         raise _unhealthy(container, f"Keystone's catalogue is wrong: {wrong[0]}", wrong)
     return answer
+
+
+def _ask(container: Container, what: str, given: Mapping[str, Any]) -> Completed:
+    """A function of ``outside``, run at the other end of the copy's cable."""
+    return run_program(
+        [*container.outside(), sys.executable, "-m", outside.__name__, what],
+        env={"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        feed=json.dumps(given),
+        timeout=90,
+        check=False,
+    )
 
 
 def _keep_journal(container: Container, log: Path) -> None:

@@ -18,13 +18,17 @@ class Listener:
     port: int
     by: str
 
-    @property
-    def inside(self) -> bool:
-        """Whether only this machine reaches it."""
-        host = self.address.partition("%")
-        if host[2] == "lo":
+    def within(self, networks: Iterable[str]) -> bool:
+        """Whether only this machine reaches it: at loopback, or an address of ``networks``."""
+        host, _, card = self.address.partition("%")
+        if card == "lo":
             return True
-        return host[0] not in ("*", "") and ipaddress.ip_address(host[0]).is_loopback
+        if host in ("*", ""):
+            return False
+        address = ipaddress.ip_address(host)
+        return address.is_loopback or any(
+            address in ipaddress.ip_network(network) for network in networks
+        )
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.address}:{self.port} {self.by}".rstrip()
@@ -46,6 +50,6 @@ def parse(shown: str) -> list[Listener]:
 
 
 def unexpected(listeners: Iterable[Listener], meant: Collection[Port]) -> list[Listener]:
-    """Those that others can reach and that no port of ``meant`` accounts for."""
+    """Of those that others can reach, what no port of ``meant`` accounts for."""
     known = {(port.protocol, port.port) for port in meant}
-    return [one for one in listeners if not one.inside and (one.protocol, one.port) not in known]
+    return [one for one in listeners if (one.protocol, one.port) not in known]

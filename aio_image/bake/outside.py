@@ -1,23 +1,29 @@
-"""Asks an appliance's Keystone for a token, as a client on another machine would.
+"""Asks an appliance what a client on another machine would: a token, and which ports answer.
 
 Runs as a program of its own, because it is to be in another network namespace. Reads one JSON
-object on stdin: ``url`` (Keystone's, ending in /v3), ``password`` (admin's), ``authority``
-(CA file).
-Writes one to stdout: ``status`` (HTTP), ``seconds``, ``catalogue`` (service type → public URLs).
+object on stdin: the arguments of the function that the first argument names. Writes one to stdout.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from typing import Any
 
 import requests
 
+_PATIENCE = 5.0  # seconds; a filter may be silent
+
 
 def token(url: str, password: str, authority: str) -> dict[str, Any]:
-    """What came back; requests.RequestException without TLS that ``authority`` vouches for."""
+    """Keystone's answer to admin: ``status`` (HTTP), ``seconds``, ``catalogue`` (service type →
+    public URLs).
+
+    ``url`` ends in /v3, ``authority`` is a CA file: requests.RequestException without TLS that it
+    vouches for.
+    """
     user = {"name": "admin", "domain": {"id": "default"}, "password": password}
     body = {
         "auth": {
@@ -44,5 +50,18 @@ def token(url: str, password: str, authority: str) -> dict[str, Any]:
     }
 
 
+def answering(address: str, ports: list[int]) -> list[int]:
+    """Those TCP ``ports`` of ``address`` that take a connection."""
+    found = []
+    for port in ports:
+        try:
+            socket.create_connection((address, port), timeout=_PATIENCE).close()
+        except OSError:
+            continue
+        found.append(port)
+    return found
+
+
 if __name__ == "__main__":
-    json.dump(token(**json.load(sys.stdin)), sys.stdout)
+    asked = {"token": token, "answering": answering}[sys.argv[1]]
+    json.dump(asked(**json.load(sys.stdin)), sys.stdout)

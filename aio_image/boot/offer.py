@@ -17,7 +17,8 @@ class Size:
 
 @dataclass(frozen=True)
 class Offer:
-    """What an image is expected to offer: catalogue rows, units, public ports, a dashboard or not.
+    """What an image is expected to offer: catalogue rows, units, public ports, a dashboard (its path)
+    or "".
 
     ``test`` and ``appliance`` are the sizes to boot it with (MiB, processors); ``healthy`` and
     ``check`` the time limits in seconds that hold with KVM.
@@ -26,7 +27,7 @@ class Offer:
     expected: tuple[Endpoint, ...]
     units: tuple[str, ...]
     ports: tuple[int, ...]
-    horizon: bool
+    dashboard: str
     test: Size
     appliance: Size
     healthy: float

@@ -72,7 +72,7 @@ def target_of(appliance: Appliance, offer: Offer, folder: Path) -> Target:
         folder=folder,
         expected=offer.expected,
         ports=appliance.ports,
-        horizon=offer.horizon,
+        dashboard=offer.dashboard,
         request=appliance.limits.request,
         resource=appliance.limits.resource,
     )

@@ -137,7 +137,7 @@ def offer_of(image: Path | None) -> Offer:
             expected=expected,
             units=tuple(unit for service in table["services"] for unit in service["units"]),
             ports=tuple(sorted({*ports, SSH, HTTP, HTTPS})),
-            horizon="horizon" in services,
+            dashboard=table["dashboard"] or "",
             test=_size(said["test"]),
             appliance=_size(said["appliance"]),
             healthy=float(limits["healthy"]),

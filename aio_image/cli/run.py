@@ -106,8 +106,8 @@ def _facts(
 ) -> dict[str, object]:
     target = target_of(appliance, offer, room.folder)
     facts: dict[str, object] = {}
-    if offer.horizon:
-        facts["horizon"] = target.url(HTTPS, "/horizon/")
+    if offer.dashboard:
+        facts["horizon"] = target.url(HTTPS, offer.dashboard)
     facts |= {
         "user": target.user,
         "domain": target.domain,

@@ -154,7 +154,7 @@ def target_there(args: argparse.Namespace, folder: Path) -> Target:
         password=password,
         folder=folder,
         expected=offer.expected,
-        horizon=offer.horizon,
+        dashboard=offer.dashboard,
         request=times.request,
         resource=times.resource,
     )

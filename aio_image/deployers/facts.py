@@ -176,10 +176,17 @@ class Recipe:
 @dataclass(frozen=True)
 class DeployerFacts:
     """All of a deployer. ``release`` is the code name of the Debian it is for, "" where it says
-    so itself."""
+    so itself.
+
+    ``outside`` is the address at which the appliance itself asks public ports, ``inside`` networks
+    that nobody else reaches (beside loopback), ``dashboard`` Horizon's path on port 443.
+    """
 
     name: str
     release: str
+    outside: str
+    inside: tuple[str, ...]
+    dashboard: str
     scenario: Scenario
     services: tuple[Service, ...]
     secrets: tuple[Secret, ...]
@@ -230,6 +237,9 @@ class DeployerFacts:
         return {
             "format": 1,
             "deployer": self.name,
+            "outside": self.outside,
+            "inside": list(self.inside),
+            "dashboard": self.dashboard if "horizon" in services else None,
             "ports": [asdict(port) for port in self.ports],
             "services": rows(services),
             "dormant": rows(dormant),

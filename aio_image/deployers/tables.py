@@ -54,6 +54,9 @@ def load(name: str) -> DeployerFacts:
         return DeployerFacts(
             name=name,
             release=installed.release if installed else "",
+            outside=services["outside"],
+            inside=tuple(services["inside"]),
+            dashboard=services["dashboard"],
             scenario=_scenario(services["scenario"]),
             services=tuple(
                 _service(key, row, services) for key, row in services["services"].items()
@@ -118,7 +121,7 @@ def _recipe(table: Mapping[str, Any]) -> Recipe:
 
 
 def _service(name: str, row: Mapping[str, Any], table: Mapping[str, Any]) -> Service:
-    address = table.get("address", "127.0.0.1")
+    address = table["address"]
     api = row.get("api")
     probed = ([api] if api else []) + list(row.get("ports", ()))
     return Service(

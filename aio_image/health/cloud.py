@@ -43,6 +43,6 @@ def checks_for(target: Target) -> tuple[Check, ...]:
         checks.append(Check("secret", key_manager.secret, ("keystone-token",)))
     if target.expects("orchestration"):
         checks.append(Check("stack", orchestration.stack, ("keystone-token",)))
-    if target.horizon:
+    if target.dashboard:
         checks.append(Check("horizon-login", horizon.login, ("tls",)))
     return tuple(checks)

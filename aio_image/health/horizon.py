@@ -55,7 +55,7 @@ class _Page(HTMLParser):
 def login(cloud: Cloud) -> str:
     """Log in by the form and see the project's overview with the user's name; then log out."""
     target = cloud.target
-    start = target.url(_HTTPS, "/horizon/")
+    start = target.url(_HTTPS, target.dashboard)
     first = cloud.raw("GET", start, ok=(200,), headers={"Accept": "text/html"})
     page = _read(first.text)
     if page.action is None or "csrfmiddlewaretoken" not in page.fields:

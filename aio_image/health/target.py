@@ -33,7 +33,7 @@ class Target:
 
     ``ports`` says where on ``address`` ports are that are not at their own number.
 
-    ``expected`` is the catalogue to find; ``horizon`` whether there is a dashboard;
+    ``expected`` is the catalogue to find; ``dashboard`` the path of Horizon, "" where it is not;
     ``appliance`` whether it is one of ours, which tells its state and offers its CA.
     ``folder`` is where the CA fetched from the cloud goes. ``request`` and ``resource`` are
     time limits in seconds: for one answer, and until a resource has the state asked for.
@@ -48,7 +48,7 @@ class Target:
     user: str = "admin"
     project: str = "admin"
     domain: str = "Default"
-    horizon: bool = True
+    dashboard: str = "/horizon/"
     appliance: bool = True
     request: float = 60.0
     resource: float = 120.0

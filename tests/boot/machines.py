@@ -129,7 +129,7 @@ class Rig:
             folder=self.folder,
             expected=self.offer.expected,
             ports=appliance.ports,
-            horizon=self.offer.horizon,
+            dashboard=self.offer.dashboard,
             request=appliance.limits.request,
             resource=appliance.limits.resource,
         )

@@ -72,25 +72,25 @@ def _target(layout: Layout, folder: Path, factor: float) -> Target:
     table = services.read(layout.services)
     return Target(
         address=found.host,
-        peer=_peer(found.address),
+        peer=_peer(found.address, table["outside"]),
         password=found.password,
         folder=folder,
         expected=expected_of(table)[0],
-        horizon=any(row["name"] == "horizon" for row in table["services"]),
+        dashboard=table["dashboard"] or "",
         request=_REQUEST * factor,
         resource=_RESOURCE * factor,
     )
 
 
-def _peer(public: str) -> str:
+def _peer(public: str, outside: str) -> str:
     """Where to connect to: the public address where it is one of this machine's.
 
-    It may be that of a NAT in front of it, which seldom leads back: then another of our own.
+    It may be that of a NAT in front of it, which seldom leads back: then ``outside``, at which
+    the same is offered.
     """
     here = [each for found in addresses.interface_addresses().values() for each in found]
-    if public in here or public.startswith("127."):
-        return public
-    return next(iter(here), "127.0.0.1")
+    loopback = public.startswith("127.") and outside.startswith("127.")
+    return public if public in here or loopback else outside
 
 
 def _chosen(checks: tuple[Check, ...], names: list[str]) -> tuple[Check, ...]:

@@ -157,7 +157,7 @@ class Boot:
             "authority": str(self.root / "etc/aio/pki/ca.pem"),
         }
         told = run(
-            [*self.container.outside(), sys.executable, "-m", outside.__name__],
+            [*self.container.outside(), sys.executable, "-m", outside.__name__, "token"],
             env={"PYTHONPATH": str(Path(outside.__file__).parents[2])},
             feed=json.dumps(request),
             timeout=120,

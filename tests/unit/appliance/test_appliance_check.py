@@ -118,8 +118,9 @@ def test_before_the_first_boot(image: Layout, capsys: pytest.CaptureFixture[str]
 def test_a_nat_in_front_is_not_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"eth0": ["10.0.0.5", "10.0.0.6"]}
     monkeypatch.setattr(check.addresses, "interface_addresses", lambda: here)
-    assert check._peer("10.0.0.6") == "10.0.0.6"
-    assert check._peer("203.0.113.9") == "10.0.0.5"
-    assert check._peer("127.0.3.4") == "127.0.3.4"
-    here.clear()
-    assert check._peer("203.0.113.9") == "127.0.0.1"
+    home, bridge = "127.0.0.1", "172.29.236.102"
+    assert check._peer("10.0.0.6", home) == "10.0.0.6"
+    assert check._peer("203.0.113.9", home) == home
+    assert check._peer("127.0.3.4", home) == "127.0.3.4"
+    assert check._peer("127.0.3.4", bridge) == bridge
+    assert check._peer("203.0.113.9", bridge) == bridge

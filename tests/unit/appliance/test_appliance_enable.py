@@ -63,7 +63,7 @@ class Keystone:
 
 
 @pytest.fixture
-def keystone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keystone]:
+def keystone(layout: Layout) -> Iterator[Keystone]:
     known = Keystone()
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,7 +88,10 @@ def keystone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keystone]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    monkeypatch.setattr(catalogue, "_PORT", server.server_address[1])
+    table = services.read(layout.services)
+    row = next(one for one in table["services"] if one["name"] == "keystone")
+    row["probes"][0]["url"] = f"http://127.0.0.1:{server.server_address[1]}/v3"
+    layout.services.write_text(json.dumps(table))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield known
     server.shutdown()
@@ -198,18 +201,25 @@ def test_a_cloud_that_is_not_healthy_is_watched_anew(
     assert systemctl.read_text().splitlines()[-1] == "restart --no-block aio-ready.service"
 
 
-def test_keystone_is_asked_to_change_what_is_different_only(keystone: Keystone) -> None:
-    catalogue.show("heat", "heats-own", "orchestration", enabled=False)
+def show(layout: Layout, *, enabled: bool) -> None:
+    known = catalogue.Catalogue(services.load(layout.services))
+    known.show("heat", "heats-own", "orchestration", enabled=enabled)
+
+
+def test_keystone_is_asked_to_change_what_is_different_only(
+    layout: Layout, keystone: Keystone
+) -> None:
+    show(layout, enabled=False)
     assert not any(line.startswith("PATCH") for line in keystone.asked)
-    catalogue.show("heat", "heats-own", "orchestration", enabled=True)
+    show(layout, enabled=True)
     assert keystone.asked[-1] == "PATCH /v3/services/1f"
     assert keystone.row["enabled"] is True
 
 
-def test_keystone_may_refuse(keystone: Keystone) -> None:
+def test_keystone_may_refuse(layout: Layout, keystone: Keystone) -> None:
     keystone.status = 401
     with pytest.raises(ApplianceProblem, match=r"keystone gives heat no token \(401\)"):
-        catalogue.show("heat", "heats-own", "orchestration", enabled=True)
+        show(layout, enabled=True)
 
 
 def test_nothing_to_resume(layout: Layout) -> None:

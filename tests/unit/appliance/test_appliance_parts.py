@@ -67,6 +67,18 @@ def card(machine: Machine, name: str, *, real: bool = True, carrier: str = "1") 
         (place / "device").mkdir()
 
 
+def test_a_pair_with_both_ends_here_is_the_clouds_own(tmp_path: Path) -> None:
+    machine = proc(tmp_path)
+    # br-vlan-veth and eth12 of OpenStack-Ansible; host0 of a container, a VLAN, a card.
+    for name, index, link in (
+        ("br-vlan-veth", 7, 6), ("eth12", 6, 7), ("host0", 2, 6), ("ens3", 3, 3), ("ens3.5", 4, 3),
+    ):  # fmt: skip
+        card(machine, name, real=name == "ens3")
+        (machine.net / name / "ifindex").write_text(f"{index}\n")
+        (machine.net / name / "iflink").write_text(f"{link}\n")
+    assert addresses.cards(machine) == ["ens3", "ens3.5", "host0"]
+
+
 def test_an_interface_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     machine = proc(tmp_path)
     card(machine, "ens3")

@@ -97,7 +97,7 @@ def test_each_new_try_is_asked_what_it_said() -> None:
     status = Status("services")
     tries = 0
     watch = Watch(
-        Services(("a.service",), (), {}),
+        Services(("a.service",), (), {}, "127.0.0.1", "/horizon/"),
         status,
         look=lambda names: {
             name: Unit(name, True, name == OWN_UNIT, name != OWN_UNIT, "", 0.0, 0.0, tries)
@@ -161,7 +161,7 @@ def test_a_watch_from_waiting_over_failure_to_healthy() -> None:
     status = Status("services")
     silent = ["yes"]
     watch = Watch(
-        Services(("a.service", "b.service"), (probe,), {"nova": ("nova-compute",)}),
+        Services(("a.service", "b.service"), (probe,), {"nova": ("nova-compute",)}, "127.0.0.1", ""),
         status,
         look=lambda names: {name: unit(name, states[name]) for name in names},
         explain=lambda name: f"{name} broke",
@@ -196,7 +196,7 @@ def test_personalise_failing_is_told_though_nothing_else_starts() -> None:
     states = {OWN_UNIT: "failed", "a.service": "inactive"}
     status = Status("services")
     watch = Watch(
-        Services(("a.service",), (), {}),
+        Services(("a.service",), (), {}, "127.0.0.1", "/horizon/"),
         status,
         look=lambda names: {name: unit(name, states[name]) for name in names},
         explain=lambda _: "config.yaml: line 1",
@@ -263,7 +263,7 @@ def test_an_api_counts_when_inside_and_outside_answer(certified: Layout) -> None
     with serving(0, certified.pki / "haproxy.pem") as outside:
         probe = Probe("api", "127.0.0.1", inside, "/", (200,), outside)
         fenced = Probe("page", "127.0.0.1", outside, "/", (200,), None)
-        prober = Prober([probe], certified.pki / "ca.pem", "cloud.example.org")
+        prober = Prober([probe], "127.0.0.1", certified.pki / "ca.pem", "cloud.example.org")
         # Nothing listens inside yet, so it cannot be up however well the outside does.
         assert prober.up.empty()
         with serving(inside):
@@ -276,14 +276,14 @@ def test_an_api_counts_when_inside_and_outside_answer(certified: Layout) -> None
 def test_the_fence_is_told_from_the_service(certified: Layout) -> None:
     with serving(0, certified.pki / "haproxy.pem") as port:
         probe = Probe("page", "127.0.0.1", port, "/fenced", (200,), port)
-        prober = Prober([], certified.pki / "ca.pem", "cloud.example.org")
+        prober = Prober([], "127.0.0.1", certified.pki / "ca.pem", "cloud.example.org")
         assert prober.public(probe) == Answer(503, True)
 
 
 def test_a_certificate_of_another_host_is_no_answer(certified: Layout) -> None:
     with serving(0, certified.pki / "haproxy.pem") as port:
         probe = Probe("page", "127.0.0.1", port, "/", (200,), port)
-        prober = Prober([], certified.pki / "ca.pem", "other.example.org")
+        prober = Prober([], "127.0.0.1", certified.pki / "ca.pem", "other.example.org")
         with pytest.raises(ssl.SSLError, match=r"other\.example\.org"):
             prober.public(probe)
 
@@ -326,7 +326,8 @@ def test_services_as_the_bake_writes_them(tmp_path: Path) -> None:
             "heartbeats": {"database": "nova", "binaries": ["nova-compute", "nova-x"]},
         },
     ]
-    path.write_text(json.dumps({"format": 1, "services": table}))
+    told = {"format": 1, "outside": "172.29.236.102", "dashboard": "/", "services": table}
+    path.write_text(json.dumps(told))
     assert services.load(path) == Services(
         ("keystone.service", "nova-compute.service"),
         (
@@ -334,6 +335,8 @@ def test_services_as_the_bake_writes_them(tmp_path: Path) -> None:
             Probe("nova-api-metadata", "127.0.0.1", 18775, "/", (200,), None),
         ),
         {"nova": ("nova-compute",)},
+        "172.29.236.102",
+        "/",
     )
     for content in ("", "{}", '{"format": 9}', '{"format": 1, "services": [{}]}'):
         path.write_text(content)

@@ -107,8 +107,8 @@ def recipe() -> Recipe:
         "appliance_versions": type("Result", (), {"stdout_lines": ['nova-api: "1"']}),
     }
     files: dict[str, str] = {}
-    for role in sorted((playbooks / "roles").iterdir()):
-        files |= rendered(role, common)
+    for name in sorted(facts.recipe.roles_of(installed)):
+        files |= rendered(playbooks / "roles" / name, common)
     return Recipe(facts, services, installed, secrets, files)
 
 
