@@ -87,11 +87,6 @@ class Layout:
         return self.at("/var/lib/aio-storage/storage.json")
 
     @property
-    def openstack(self) -> Path:
-        """Where the cloud's big data lives: the data disk, or a folder of the root disk."""
-        return self.at("/openstack")
-
-    @property
     def personalised(self) -> Path:
         """Exists once personalise is over; the unit's condition looks for it."""
         return self.memory / "personalised"

@@ -11,6 +11,7 @@ import ipaddress
 import secrets
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import clock
@@ -79,10 +80,15 @@ def make_ca(layout: Layout) -> None:
     write_atomic(layout.pki / "ca.pem", certificate)
 
 
-def make_certificate(layout: Layout, public: PublicHost, hostname: str) -> None:
-    """A new key and certificate for every name and address of this appliance, signed by its CA."""
+def make_certificate(
+    layout: Layout, public: PublicHost, hostname: str, inside: Iterable[str] = ()
+) -> None:
+    """A new key and certificate for every name and address of this appliance, signed by its CA.
+
+    ``inside``: those that it is known by within the cloud.
+    """
     pki = layout.pki
-    names = [public.host, public.address, hostname, *_NAMES_AT_HOME, *public.others]
+    names = [public.host, public.address, hostname, *_NAMES_AT_HOME, *inside, *public.others]
     config = _SERVER.format(
         name=public.host[:64],  # ub-common-name of RFC 5280; clients read the alternative names
         names=", ".join(_alternative(name) for name in dict.fromkeys(names) if name),

@@ -20,7 +20,7 @@ from . import ledger, pristine
 from .files import make_folder, overwrite, remove, sync_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
-from .storage import forget, mounts
+from .storage import forget, mounts, table
 from .storage.record import Record
 
 RESET, REBUILD = "reset", "rebuild"
@@ -128,7 +128,7 @@ def carry_out(layout: Layout, told: Callable[[str, int, int], None]) -> str | No
 
 def _see_data_disk(layout: Layout) -> None:
     disk = Record.load(layout.storage).disk
-    if disk is not None and disk.made and mounts.at(layout.openstack) is None:
+    if disk is not None and disk.made and mounts.at(table.where(layout)) is None:
         raise ApplianceProblem(
             f"the data disk {disk.device} is not mounted: what the cloud has on it would stay",
             hint="attach it and reboot; if it is lost, `aio storage --forget disk`",

@@ -223,7 +223,7 @@ class Settlement:
         return digest(self.public.address, self.public.host, self.public.others, self.hostname)
 
     def _certificate(self) -> None:
-        pki.make_certificate(self.layout, self.public, self.hostname)
+        pki.make_certificate(self.layout, self.public, self.hostname, self.table.names)
 
     def _database(self) -> None:
         waiting = self.layout.database_sql

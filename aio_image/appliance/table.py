@@ -30,10 +30,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """``minimum`` and ``recommended``: cpus; memory, free and disk in MiB (settle.yaml)."""
+    """``minimum`` and ``recommended``: cpus; memory, free and disk in MiB (settle.yaml).
+
+    ``names`` and addresses besides the public ones that haproxy's certificate is for.
+    """
 
     minimum: Mapping[str, int]
     recommended: Mapping[str, int]
+    names: tuple[str, ...]
     public: tuple[Row, ...]
     hypervisor: tuple[Row, ...]
     overrides: Mapping[str, Row]
@@ -59,6 +63,7 @@ def of(data: Mapping[str, Any]) -> Table:
     return Table(
         minimum=data["resources"]["minimum"],
         recommended=data["resources"]["recommended"],
+        names=tuple(data["names"]),
         public=tuple(_row(row) for row in data["public"]),
         hypervisor=tuple(_row(row) for row in data["hypervisor"]),
         overrides={name: _row(row) for name, row in data["overrides"].items()},

@@ -179,7 +179,8 @@ class DeployerFacts:
     so itself.
 
     ``outside`` is the address at which the appliance itself asks public ports, ``inside`` networks
-    that nobody else reaches (beside loopback), ``dashboard`` Horizon's path on port 443.
+    that nobody else reaches (beside loopback), ``dashboard`` Horizon's path on port 443, ``data``
+    the folder of big data, where a data disk is mounted.
     """
 
     name: str
@@ -187,6 +188,7 @@ class DeployerFacts:
     outside: str
     inside: tuple[str, ...]
     dashboard: str
+    data: str
     scenario: Scenario
     services: tuple[Service, ...]
     secrets: tuple[Secret, ...]
@@ -239,6 +241,7 @@ class DeployerFacts:
             "deployer": self.name,
             "outside": self.outside,
             "inside": list(self.inside),
+            "data": self.data,
             "dashboard": self.dashboard if "horizon" in services else None,
             "ports": [asdict(port) for port in self.ports],
             "services": rows(services),
@@ -264,6 +267,7 @@ class DeployerFacts:
         return {
             "format": 1,
             "resources": self.settle["resources"],
+            "names": self.settle["names"],
             "public": [row for row in self.settle["public"] if there(row)],
             "hypervisor": [row for row in self.settle["hypervisor"] if there(row)],
             "overrides": {name: row for name, row in overrides.items() if there(row)},

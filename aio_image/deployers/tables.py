@@ -57,6 +57,7 @@ def load(name: str) -> DeployerFacts:
             outside=services["outside"],
             inside=tuple(services["inside"]),
             dashboard=services["dashboard"],
+            data=services["data"],
             scenario=_scenario(services["scenario"]),
             services=tuple(
                 _service(key, row, services) for key, row in services["services"].items()

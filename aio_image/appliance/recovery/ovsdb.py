@@ -1,8 +1,8 @@
 """Databases of Open vSwitch and OVN: files of ovsdb-server.
 
 Row: ``{"kind": "ovsdb", "name": ..., "database": file, "server": unit, "restart": [units],
-"after": [commands]}``; ``restart`` are its clients. A file that cannot be
-read is replaced by the image's own, which has the bridges and connections; ``after`` fills it from
+"after": [commands], "cluster": whether the file is that of a cluster's member (of one
+member here)}``; ``restart`` are its clients. A file that cannot be read is replaced by the image's own, which has the bridges and connections; ``after`` fills it from
 what the rest of the cloud knows.
 """
 
@@ -21,7 +21,7 @@ from .model import Finding, active, ask, do, restart, stop
 
 def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
     database = layout.at(row["database"])
-    wrong = _wrong_with(database)
+    wrong = _wrong_with(database, cluster=row["cluster"])
     if wrong:
         cure = "put the image's own in its place, and fill it from what the cloud knows"
         return [Finding(row["name"], wrong, cure, lambda: _replace(row, layout))]
@@ -31,12 +31,15 @@ def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
     return []
 
 
-def _wrong_with(database: Path) -> str:
+def _wrong_with(database: Path, *, cluster: bool) -> str:
     if not database.exists():
         return f"{database} is not there"
     with tempfile.TemporaryDirectory() as scratch:
         # Reads every transaction; with a target of its own it neither locks nor changes the file.
-        code, said = ask("ovsdb-tool", "compact", str(database), f"{scratch}/whole")
+        words = ["compact", str(database), f"{scratch}/whole"]
+        if cluster:
+            words = ["cluster-to-standalone", f"{scratch}/whole", str(database)]
+        code, said = ask("ovsdb-tool", *words)
     return f"{database} cannot be read: {said.splitlines()[-1] if said else code}" if code else ""
 
 

@@ -34,9 +34,9 @@ def forget(layout: Layout, name: str) -> None:
     else:
         place = next((one for one in table.load(layout.services) if one.name == name), None)
         held = place is not None and place.device and loops.file_behind(Path(place.device))
-        if held or any((layout.openstack / each).exists() for each in (f"{name}.img", name)):
-            raise ApplianceProblem(f"{name}: is there", hint=f"see {layout.openstack}")
-        if record.disk is not None and mounts.at(layout.openstack) is None:
+        if held or any((table.where(layout) / each).exists() for each in (f"{name}.img", name)):
+            raise ApplianceProblem(f"{name}: is there", hint=f"see {table.where(layout)}")
+        if record.disk is not None and mounts.at(table.where(layout)) is None:
             raise ApplianceProblem("the data disk is not there", hint="attach it first")
         del record.places[name]
     record.save()
@@ -66,19 +66,19 @@ def clear(layout: Layout) -> str:
             warning = f"the data disk {record.disk.device} did not appear: what is on it stays"
             record.disk = None
         else:
-            filesystems.mount(device.path, record.disk.filesystem, layout.openstack)
+            filesystems.mount(device.path, record.disk.filesystem, table.where(layout))
     try:
         _empty(layout, record)
     finally:
         if record.disk is not None:
-            mounts.unmount(layout.openstack)
+            mounts.unmount(table.where(layout))
     record.places = {}
     record.save()
     return warning
 
 
 def _empty(layout: Layout, record: Record) -> None:
-    folder = layout.openstack
+    folder = table.where(layout)
     for name in record.places:
         remove(folder / f"{name}.img")
         if (folder / name).is_dir():

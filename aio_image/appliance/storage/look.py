@@ -17,21 +17,21 @@ from .table import Place
 def look(layout: Layout) -> dict[str, Any]:
     """The storage as JSON types; sizes in bytes.
 
-    {"at": "/openstack", "disk": {"device", "filesystem", "uuid", "identity", "size", "there"} or
+    {"at": "/openstack" (where the deployer has it), "disk": {"device", "filesystem", "uuid", "identity", "size", "there"} or
     None, "size", "free", "places": [{"name", "kind": "file|folder|none", "at", "size", "used",
     "free", "device", "there"}]}; ``used`` is what a file takes up, ``free`` what is left in it.
     """
     record = Record.load(layout.storage)
     work = Work(layout, record, lambda _: None)
-    mounted = record.disk is None or mounts.at(layout.openstack) is not None
-    found: dict[str, Any] = {"at": str(layout.openstack), "disk": None}
+    mounted = record.disk is None or mounts.at(work.where) is not None
+    found: dict[str, Any] = {"at": str(work.where), "disk": None}
     if record.disk is not None:
         one = record.disk
         found["disk"] = {
             "device": one.device, "filesystem": one.filesystem, "uuid": one.uuid,
             "identity": one.identity, "size": one.size, "there": mounted and one.made,
         }  # fmt: skip
-    found["size"], found["free"] = room(layout.openstack) if mounted else (None, None)
+    found["size"], found["free"] = room(work.where) if mounted else (None, None)
     found["places"] = [
         _place(work, place, record.places[place.name])
         for place in table.load(layout.services)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..files import make_folder, sync_folder
 from ..layout import Layout
 from ..problems import ApplianceProblem
-from . import filesystems, groups, loops, mounts, words
+from . import filesystems, groups, loops, mounts, table, words
 from .programs import run
 from .record import FILE, FOLDER, NONE, Kept, Record
 from .table import Place
@@ -30,7 +30,7 @@ class Work:
 
     @property
     def where(self) -> Path:
-        return self.layout.openstack
+        return table.where(self.layout)
 
     def file(self, place: Place) -> Path:
         return self.where / f"{place.name}.img"

@@ -32,9 +32,9 @@ def attach(layout: Layout) -> list[str]:
                 f"storage.{word}: there is no {word} in this cloud",
                 "remove it from /etc/aio/config.yaml", record, warnings,
             )  # fmt: skip
-    disk.ready(layout.openstack, wanted.data_disk, record, warnings.append)
-    make_folder(layout.openstack)
     work = Work(layout, record, warnings.append)
+    disk.ready(work.where, wanted.data_disk, record, warnings.append)
+    make_folder(work.where)
     for place in known:
         places.ready(work, place, sizes[place.size] if place.size else None)
     return warnings
@@ -49,8 +49,8 @@ def detach(layout: Layout) -> list[str]:
         kept = record.places.get(place.name)
         if kept is not None and kept.kind in (FILE, FOLDER) and not _let_go(work, place):
             left.append(place.group or str(place.mount))
-    if record.disk is not None and not mounts.unmount(layout.openstack):
-        left.append(str(layout.openstack))
+    if record.disk is not None and not mounts.unmount(work.where):
+        left.append(str(work.where))
     return left
 
 

@@ -70,7 +70,9 @@ class Machine:
             {"name": name, "units": [], "storage": {"users": [], "places": rows}}
             for name, rows in places.items()
         ]
-        layout.services.write_text(json.dumps({"format": 1, "services": rows}))
+        layout.services.write_text(
+            json.dumps({"format": 1, "data": "/openstack", "services": rows})
+        )
         layout.personalised.write_text(f"{BAKE_ID}\n")
         for folder, name in ((INSTANCES, "compute_nodes"), (IMAGES, "tiny")):
             layout.at(folder).mkdir(parents=True)
@@ -80,7 +82,7 @@ class Machine:
 
     @property
     def openstack(self) -> Path:
-        return self.layout.openstack
+        return self.layout.at("/openstack")
 
     def add_disk(self, device: Path = DISK, size: int = 9 * GIB) -> Path:
         """Attach a disk, blank at first."""

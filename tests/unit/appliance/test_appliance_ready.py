@@ -161,7 +161,9 @@ def test_a_watch_from_waiting_over_failure_to_healthy() -> None:
     status = Status("services")
     silent = ["yes"]
     watch = Watch(
-        Services(("a.service", "b.service"), (probe,), {"nova": ("nova-compute",)}, "127.0.0.1", ""),
+        Services(
+            ("a.service", "b.service"), (probe,), {"nova": ("nova-compute",)}, "127.0.0.1", ""
+        ),
         status,
         look=lambda names: {name: unit(name, states[name]) for name in names},
         explain=lambda name: f"{name} broke",
