@@ -262,7 +262,7 @@ def _listens(container: Container, rules: Rules, settings: Mapping[str, Any]) ->
     if strays:
         raise BuildError(
             f"the image listens where it should not: {strays[0]}",
-            hint="bind it to an address of the inside, or name it in deployers/ports.yaml or services.yaml",
+            hint="bind it to 127.0.0.1 or `inside`, or name it in ports.yaml or services.yaml",
             details=[str(one) for one in strays],
         )
     return [str(one).partition(" users:")[0] for one in found]

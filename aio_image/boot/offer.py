@@ -17,8 +17,9 @@ class Size:
 
 @dataclass(frozen=True)
 class Offer:
-    """What an image is expected to offer: catalogue rows, units, public ports, a dashboard (its path)
-    or "".
+    """What an image is expected to offer: catalogue rows, units, public ports, a dashboard.
+
+    ``dashboard`` is its path, "" where there is none.
 
     ``test`` and ``appliance`` are the sizes to boot it with (MiB, processors); ``healthy`` and
     ``check`` the time limits in seconds that hold with KVM.

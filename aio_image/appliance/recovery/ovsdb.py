@@ -1,9 +1,10 @@
 """Databases of Open vSwitch and OVN: files of ovsdb-server.
 
-Row: ``{"kind": "ovsdb", "name": ..., "database": file, "server": unit, "restart": [units],
-"after": [commands], "cluster": whether the file is that of a cluster's member (of one
-member here)}``; ``restart`` are its clients. A file that cannot be read is replaced by the image's own, which has the bridges and connections; ``after`` fills it from
-what the rest of the cloud knows.
+Row: ``{"kind": "ovsdb", "name": ..., "database": file, "cluster": ..., "server": unit,
+"restart": [units], "after": [commands]}``; ``restart`` are its clients, ``cluster`` is whether the
+file is that of a cluster's member (the only one). A file that cannot be read is replaced by the
+image's own, which has the bridges and connections; ``after`` fills it from what the rest of the
+cloud knows.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from .table import Place
 def look(layout: Layout) -> dict[str, Any]:
     """The storage as JSON types; sizes in bytes.
 
-    {"at": "/openstack" (where the deployer has it), "disk": {"device", "filesystem", "uuid", "identity", "size", "there"} or
-    None, "size", "free", "places": [{"name", "kind": "file|folder|none", "at", "size", "used",
+    {"at": folder, "disk": {"device", "filesystem", "uuid", "identity", "size", "there"} or None,
+    "size", "free", "places": [{"name", "kind": "file|folder|none", "at", "size", "used",
     "free", "device", "there"}]}; ``used`` is what a file takes up, ``free`` what is left in it.
     """
     record = Record.load(layout.storage)
