@@ -10,6 +10,7 @@ import json
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -63,5 +64,5 @@ def answering(address: str, ports: list[int]) -> list[int]:
 
 
 if __name__ == "__main__":
-    asked = {"token": token, "answering": answering}[sys.argv[1]]
-    json.dump(asked(**json.load(sys.stdin)), sys.stdout)
+    known: dict[str, Callable[..., Any]] = {"token": token, "answering": answering}
+    json.dump(known[sys.argv[1]](**json.load(sys.stdin)), sys.stdout)

@@ -1,4 +1,4 @@
-"""What reaches an appliance of OpenStack-Ansible: its filter, with real packets between namespaces."""
+"""What reaches an appliance of OpenStack-Ansible: its filter, with real packets."""
 
 from __future__ import annotations
 
