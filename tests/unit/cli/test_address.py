@@ -37,13 +37,13 @@ def target(tmp_path: Path, *words: str) -> Target:
 def test_without_an_image_it_is_the_default_profile(tmp_path: Path) -> None:
     found = target(tmp_path)
     assert (found.address, found.password) == ("192.0.2.7", "secret")
-    assert found.horizon
+    assert found.dashboard == "/horizon/"
     assert found.request == 60
 
 
 def test_services_and_limits_come_from_the_manifest(tmp_path: Path, image: Path) -> None:
     found = target(tmp_path, str(image))
-    assert not found.horizon
+    assert not found.dashboard
     assert len(found.expected) == 2
     assert (found.request, found.resource) == (7, 14)
 
