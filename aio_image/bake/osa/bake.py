@@ -17,6 +17,7 @@ from aio_image.bake.inside import run_inside
 from aio_image.bake.osa import broker, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.certificates import take_out
+from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -36,7 +37,8 @@ def run(ctx: StepContext) -> None:
 def bake(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
-        make_appliance(ctx, root)
+        with idle(root):
+            make_appliance(ctx, root)
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)

@@ -12,6 +12,7 @@ from typing import Any
 from aio_image.bake import nspawn
 from aio_image.bake.lent import lent
 from aio_image.bake.nspawn import INSIDE, Container
+from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.errors import HostError
 from aio_image.execution.context import StepContext
@@ -24,15 +25,7 @@ from aio_image.sources.python_index import host_index
 from aio_image.systems import load
 
 _STAND_INS = "/usr/local/sbin"
-_IDLE = """\
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStartPre=
-ExecStart=
-ExecStart=/bin/true
-"""
-# Nova's conductor ignores SIGTERM, and systemd gives it a minute and a half.
+# What does not stop when it is told to has a minute and a half from systemd.
 _STOP_SECONDS = 300
 # Beside other work of the build host: half a minute, on a free one.
 _START_SECONDS = 900
@@ -75,6 +68,7 @@ def entered(ctx: StepContext) -> Iterator[Room]:
     with ExitStack() as stack:
         root = stack.enter_context(trees.writable(ctx.layers, ctx.output, ctx.work))
         stack.enter_context(_stand_ins(root))
+        stack.enter_context(idle(root))
         ctx.progress("Boot the tree in systemd-nspawn", 0.0)
         container = stack.enter_context(
             nspawn.booted(
@@ -89,7 +83,6 @@ def entered(ctx: StepContext) -> Iterator[Room]:
             )
         )
         with uplink(container.leader, ctx.work), lent(container, mirror, host_index()) as had:
-            _idle(container)
             _addresses(container)
             yield Room(container, root, had.environment)
         ctx.progress("Stop everything in good order", 1.0)
@@ -120,15 +113,6 @@ def _addresses(container: Container) -> None:
     # What has tried to bind to them at the start, and given up, is started again.
     container.run(["systemctl", "reset-failed"], check=False, timeout=60)
     container.run(["systemctl", "start", "multi-user.target"], check=False, timeout=_START_SECONDS)
-
-
-def _idle(container: Container) -> None:
-    """Units of deploy.yaml that do nothing here; in ``/run``, so in no tree."""
-    for unit in deployment().idle:
-        folder = f"/run/systemd/system/{unit}.d"
-        container.run(["mkdir", "-p", folder])
-        container.run(["tee", f"{folder}/aio-build.conf"], feed=_IDLE)
-    container.run(["systemctl", "daemon-reload"], timeout=120)
 
 
 @contextmanager
