@@ -23,7 +23,9 @@ from aio_image.host.process import run
 
 FOLDER = "etc/openstack_deploy/pki"
 NOTE = "usr/share/aio/certificates.json"
-_BELOW = ("etc", "home", "root", "usr/local", "var/lib")
+_BELOW = ("etc", "home", "root", "usr/local", "var/lib", "openstack/venvs/*/etc")
+# Roles and collections: tens of thousands of files that no playbook writes.
+_CODE = "etc/ansible"
 _LARGEST = 2 << 20
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\n.*?\n-----END \1-----\n?", re.DOTALL)
 _EXTENSIONS = {
@@ -117,9 +119,9 @@ def _only(path: Path) -> bytes:
 
 
 def _candidates(root: Path) -> Iterator[Path]:
-    for below in _BELOW:
-        for folder, folders, names in os.walk(root / below):
-            folders.sort()
+    for top in (top for below in _BELOW for top in sorted(root.glob(below))):
+        for folder, folders, names in os.walk(top):
+            folders[:] = sorted(each for each in folders if Path(folder, each) != root / _CODE)
             for name in sorted(names):
                 path = Path(folder, name)
                 if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
