@@ -230,11 +230,15 @@ _OSA_BAKE = replace(
     code="aio_image.bake.osa.bake",
     covered=True,
 )
+# What makes an image of an appliance's tree, whoever deployed it.
+_FROM_TREE = (_SEAL, _GATE, _IMAGE, _MANIFEST)
 # By deployer and level: the steps of a build, in the order they run.
 STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
-    ("debian", "deployed"): (_ROOT, _BAKE, _SEAL, _GATE, _IMAGE, _MANIFEST),
-    # Its seal has not been held against a whole deployed tree yet, and no image was made of one.
-    ("openstack-ansible", "deployed"): (_ROOT, _SOURCES, _BOOTSTRAP, *_PLAYBOOKS, _OSA_BAKE),
+    ("debian", "deployed"): (_ROOT, _BAKE, *_FROM_TREE),
+    ("openstack-ansible", "deployed"): (
+        *(_ROOT, _SOURCES, _BOOTSTRAP, *_PLAYBOOKS, _OSA_BAKE),
+        *(replace(row, covered=True) for row in _FROM_TREE),
+    ),
 }
 
 # Every name there is, for command lines; a plan has those of its deployer.
