@@ -156,6 +156,10 @@ class _Guest:
         labels = self.rig.ssh(appliance, "ps -C qemu-system-x86_64 -o label=")
         if f"libvirt-{self.server} (enforce)" not in labels:
             wrong.append(f"the instance is not confined by AppArmor: {labels}")
+        # What it says the next time is then of the next time.
+        log = f"/var/lib/nova/instances/{self.server}/console.log"
+        self.rig.ssh(appliance, f"truncate --size=0 {log}")
+        self.rig.ssh(appliance, "sync")
         return "; ".join(wrong) or "ok"
 
     def _disk_of_instance(self, appliance: Appliance) -> bool:
