@@ -20,6 +20,7 @@ from aio_image.boot.seed.known import Known
 from aio_image.boot.seed.network import dhcp_of
 from aio_image.boot.seed.request import Request, settle
 from aio_image.paths import Home, resource
+from tests.host.appliance.booted import not_built
 from tests.host.chosen import FILE, ChosenSecret
 
 pytestmark = pytest.mark.host
@@ -101,7 +102,7 @@ def cloud_init(tmp_path: Path) -> CloudInit:
         key=lambda path: path.stat().st_mtime,
     )
     if not trees:
-        pytest.skip("no root of a build is kept: `aio-image build` makes one")
+        not_built("no root of a build is kept: `aio-image build` makes one")
     return CloudInit(trees[-1].parents[2], tmp_path)
 
 
