@@ -19,6 +19,7 @@ from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.certificates import take_out
 from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
+from aio_image.dib.apt_root import installed
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 
@@ -26,7 +27,7 @@ _NAME_STAYS = "etc/cloud/cloud.cfg.d/91-aio-name.cfg"
 
 
 def run(ctx: StepContext) -> None:
-    """Keeps ``tree/``: the appliance's own, and the note of what to make anew.
+    """Keeps ``tree/``: the appliance's own, and the note of what to make anew; ``packages.txt``.
 
     Settings as of ``aio_image.bake.bake``. Raises BuildError when a task fails or a private key
     cannot be taken out.
@@ -47,6 +48,8 @@ def bake(ctx: StepContext) -> None:
         keep_name(root)
         for path in urls.note(root):
             print(f"spells the public host: {path}", flush=True)
+        # What the playbooks have installed, of which the root's own list knows nothing.
+        (ctx.output / "packages.txt").write_text(installed(root), encoding="utf-8")
 
 
 def keep_name(root: Path) -> None:
