@@ -17,10 +17,13 @@ from aio_image.appliance.layout import Layout
 from aio_image.bake.canary import canary
 from aio_image.bake.osa import certificates
 from aio_image.bake.osa.bake import forget_secrets
-from aio_image.deployers.openstack_ansible.deploying import secrets_of
+from aio_image.bake.osa.idle import idle
+from aio_image.deployers.openstack_ansible.deploying import deployment, secrets_of
 from aio_image.errors import BuildError
 
 ROOT, SIGNER, SERVER = "ExampleCorpRoot", "ExampleCorpIntermediate", "galera_aio1"
+# A service's configuration is in its virtual environment, /etc has a link to it.
+VENV_KEY = "openstack/venvs/neutron-33.0.1/etc/neutron/neutron_ovn.key"
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 # As the role has it, but for keys of 4096 bits, which take a second each.
 BITS = "2048"
@@ -86,6 +89,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     server, key = pki / f"certs/certs/{SERVER}.crt", pki / f"certs/private/{SERVER}.key.pem"
     copy(tmp_path, f"{certificates.FOLDER}/certs/certs/{SERVER}-chain.crt", server, signer)
     copy(tmp_path, "etc/mysql/ssl/galera.key", key, mode=0o600)
+    copy(tmp_path, VENV_KEY, key, mode=0o600)
     copy(tmp_path, "etc/ssl/certs/galera.pem", server, signer)
     copy(tmp_path, "etc/haproxy/ssl/both.pem", server, signer, root, key, mode=0o644)
     copy(tmp_path, f"usr/local/share/ca-certificates/{ROOT}.crt", root)
@@ -99,9 +103,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_no_private_key_is_left_in_the_tree(tree: Path) -> None:
     emptied = certificates.take_out(tree)
-    assert {"/etc/mysql/ssl/galera.key", "/etc/haproxy/ssl/both.pem"} < set(emptied)
-    assert len(emptied) == 5
-    left = [path for path in (tree / "etc").rglob("*") if path.is_file()]
+    copies = {"/etc/mysql/ssl/galera.key", "/etc/haproxy/ssl/both.pem", f"/{VENV_KEY}"}
+    assert copies < set(emptied)
+    assert len(emptied) == 6
+    left = [path for top in ("etc", "openstack") for path in (tree / top).rglob("*")]
+    left = [path for path in left if path.is_file()]
     assert not [path for path in left if b"PRIVATE KEY" in path.read_bytes()]
     assert not [path for path in left if path.suffix == ".info"]
     assert (tree / "etc/mysql/ssl/galera.key").stat().st_mode & 0o777 == 0o600
@@ -181,3 +187,15 @@ def test_only_uuids_are_left_of_the_secrets_of_the_build(tmp_path: Path) -> None
         "designate_pool_uuid": secrets["designate_pool_uuid"]
     }
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_units_are_idle_for_as_long_as_a_tree_is_worked_on(tmp_path: Path) -> None:
+    kept = tmp_path / "etc/systemd/system/iscsid.service.d/10-own.conf"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("[Unit]\n")
+    with idle(tmp_path):
+        for unit in deployment().idle:
+            (one,) = (tmp_path / f"etc/systemd/system/{unit}.d").glob("*-aio-build.conf")
+            # An empty ExecStart takes the unit's own away.
+            assert "ExecStart=\nExecStart=/bin/true\n" in one.read_text()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [kept]
