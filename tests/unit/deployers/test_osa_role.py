@@ -96,3 +96,15 @@ def test_public_ports_are_haproxys_own(
     if ports:
         lines.append(f"add element inet aio public_ports {{ {ports} }}")
     assert told.read_text().splitlines() == lines
+
+
+def test_erlang_nodes_find_each_other(files: dict[str, str]) -> None:
+    """A node registers itself at loopback, and is asked for where its name leads to."""
+    socket = files["/etc/systemd/system/epmd.socket.d/20-aio.conf"].splitlines()
+    assert [line for line in socket if line.startswith("ListenStream")] == [
+        "ListenStream=",
+        "ListenStream=127.0.0.1:4369",
+        "ListenStream=172.29.236.100:4369",
+    ]
+    unit = files["/etc/systemd/system/rabbitmq-server.service.d/20-aio.conf"]
+    assert "inet_dist_use_interface {172,29,236,100}" in unit
