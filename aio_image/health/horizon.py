@@ -8,6 +8,8 @@ from urllib.parse import urljoin, urlsplit
 from aio_image.health.client import CheckFailed, Cloud
 
 _HTTPS = 443
+_CSRF = "csrftoken"
+_NOT_ALLOWED = 405  # the method
 _HINT = "tail /var/log/apache2/error.log on the appliance"
 
 
@@ -81,8 +83,17 @@ def login(cloud: Cloud) -> str:
         raise CheckFailed("the session does not last: the project page asks to log in again", _HINT)
     if target.user not in text or not any("Overview" in one for one in text):
         raise CheckFailed(f"{seen.url} does not show the project's overview", _HINT)
-    cloud.raw("GET", urljoin(start, "auth/logout/"), headers={"Referer": seen.url})
+    _leave(cloud, urljoin(start, "auth/logout/"), seen.url)
     return f"logged in; {urlsplit(seen.url).path} shows the overview"
+
+
+def _leave(cloud: Cloud, url: str, page: str) -> None:
+    """Log out, from ``page``. Horizon of 2026.1 insists on POST, which Django wants a token for."""
+    taken = (200, _NOT_ALLOWED)
+    if cloud.raw("GET", url, headers={"Referer": page}, ok=taken).status_code == _NOT_ALLOWED:
+        tokens = [cookie.value or "" for cookie in cloud.session.cookies if cookie.name == _CSRF]
+        headers = {"Referer": page, "X-CSRFToken": tokens[-1] if tokens else ""}
+        cloud.raw("POST", url, headers=headers)
 
 
 def _read(html: str) -> _Page:

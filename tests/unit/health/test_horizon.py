@@ -28,8 +28,15 @@ PROJECT = "<html><body><span>admin</span><h1>Overview</h1></body></html>"
 class Horizon:
     """Keeps the session in the path of its pages, as little as a browser needs."""
 
-    def __init__(self, service: Service, *, lets_in: bool = True, project: str = PROJECT) -> None:
-        self.lets_in = lets_in
+    def __init__(
+        self,
+        service: Service,
+        *,
+        lets_in: bool = True,
+        project: str = PROJECT,
+        leave: tuple[str, ...] = ("GET", "POST"),
+    ) -> None:
+        self.lets_in, self.leave = lets_in, leave
         self.project = project
         service.answer = self.answer
 
@@ -43,8 +50,8 @@ class Horizon:
             error = '<div class="alert">Invalid credentials.</div>' if method == "POST" else ""
             return 200, LOGIN.format(error=error), {}
         if path == "/horizon/auth/logout/":
-            return 200, "", {}
-        return 200, self.project, {}
+            return 200 if method in self.leave else 405, "", {}
+        return 200, self.project, {"Set-Cookie": "csrftoken=new; Path=/"}
 
 
 @pytest.fixture
@@ -58,6 +65,12 @@ def test_logged_in(browser: Cloud, service: Service) -> None:
     Horizon(service)
     assert horizon.login(browser) == "logged in; /horizon/project/ shows the overview"
     assert service.asked[-1] == "GET /horizon/auth/logout/"
+
+
+def test_logged_out_by_post_where_that_is_wanted(browser: Cloud, service: Service) -> None:
+    Horizon(service, leave=("POST",))
+    assert horizon.login(browser).startswith("logged in")
+    assert service.asked[-1] == "POST /horizon/auth/logout/"
 
 
 def test_not_let_in(browser: Cloud, service: Service) -> None:
