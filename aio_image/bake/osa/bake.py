@@ -16,6 +16,7 @@ from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
 from aio_image.bake.osa import broker, urls
 from aio_image.bake.osa.bootstrap import SECRETS
+from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
 from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
@@ -40,6 +41,9 @@ def bake(ctx: StepContext) -> None:
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         with idle(root):
             make_appliance(ctx, root)
+        ctx.progress("Compile the virtual environments", 1.0)
+        for home, count in compile_all(root).items():
+            print(f"{home}: {count} files of byte code", flush=True)
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)
