@@ -66,8 +66,11 @@ def _bootstrap(tree: Path, packages: tuple[str, ...]) -> None:
     mirror = choose_mirror(RELEASE)
     sources = tree.with_name("debian.sources")
     sources.write_text(mirror.as_sources())
+    # With mounts and processes of its own: killed, it would leave the host's /dev/shm mounted in
+    # the tree, which the next try removes.
     run(
-        ["mmdebstrap", "--mode=root", "--format=directory", "--variant=apt", "--skip=check/empty",
+        ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--",
+         "mmdebstrap", "--mode=root", "--format=directory", "--variant=apt", "--skip=check/empty",
          f"--include={','.join(packages)}", '--aptopt=APT::Install-Recommends "false"',
          *(f"--aptopt={line}" for line in mirror.config.as_apt_conf().splitlines()),
          "--dpkgopt=force-unsafe-io", RELEASE, tree, sources],
