@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -51,6 +53,20 @@ def in_private(body: Callable[[], None]) -> None:
     if status == _SKIPPED:
         pytest.skip(why)
     assert status == 0, "see what the child wrote"
+
+
+@contextmanager
+def lonely() -> Iterator[int]:
+    """The pid of a process in a network namespace without anything, which ends with the block."""
+    command = ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        try:
+            # Until then it is in the host's own.
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+            yield child.pid
+        finally:
+            child.kill()
 
 
 def _be_first(body: Callable[[], None], reason: int) -> None:

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from aio_image.bake import listening, nspawn, outside
 from aio_image.bake.inside import run_inside
 from aio_image.bake.nspawn import Cable, Container
 from aio_image.bake.scan import baked_layers, scan_layers
+from aio_image.deployers import Port
 from aio_image.errors import BuildError, HostError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -249,11 +250,8 @@ def _listens(container: Container, rules: Rules, settings: Mapping[str, Any]) ->
         shown = container.run(listening.COMMAND, timeout=30).output
         found = [one for one in listening.parse(shown) if not one.within(facts.inside)]
         strays = listening.unexpected(found, meant)
-        tried = sorted({one.port for one in strays if one.protocol == "tcp"})
-        if tried:
-            address = rules.network["address"]
-            told = _ask(container, "answering", {"address": address, "ports": tried})
-            kept_out = set(tried) - set(json.loads(told.output)) if told.status == 0 else set()
+        if doubtful := {one.port for one in strays if one.protocol == "tcp"}:
+            kept_out = _kept_out(container, rules, doubtful, meant)
             found = [one for one in found if one.protocol != "tcp" or one.port not in kept_out]
             strays = listening.unexpected(found, meant)
         if not strays or time.monotonic() > end:
@@ -262,21 +260,39 @@ def _listens(container: Container, rules: Rules, settings: Mapping[str, Any]) ->
     if strays:
         raise BuildError(
             f"the image listens where it should not: {strays[0]}",
-            hint="bind it to 127.0.0.1 or `inside`, or name it in ports.yaml or services.yaml",
+            hint="bind it to 127.0.0.1 or `inside`, "
+            "or name it in deployers/ports.yaml or services.yaml",
             details=[str(one) for one in strays],
         )
     return [str(one).partition(" users:")[0] for one in found]
+
+
+def _kept_out(
+    container: Container, rules: Rules, doubtful: set[int], meant: Collection[Port]
+) -> set[int]:
+    """Those TCP ports that do not answer outside, where one that is meant to does.
+
+    Where none answers, it is not the filter that keeps others out, and nothing is known.
+    """
+    open_ports = {port.port for port in meant if port.protocol == "tcp"}
+    request = {"address": rules.network["address"], "ports": sorted(open_ports | doubtful)}
+    told = _ask(container, "answering", request)
+    answer = set(json.loads(told.output)) if told.status == 0 else set()
+    return doubtful - answer if answer & open_ports else set()
 
 
 def _token(
     container: Container, root: Path, rules: Rules, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A token by the new password, from outside, over TLS by the appliance's own CA."""
-    secrets = yaml.safe_load((root / _SECRETS).read_text(encoding="utf-8"))
+    try:
+        password = yaml.safe_load((root / _SECRETS).read_text(encoding="utf-8"))[_ADMIN]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise _unhealthy(container, f"no {_ADMIN} in /{_SECRETS}: {error}", []) from error
     address = rules.network["address"]
     request = {
         "url": f"https://{address}:5000/v3",
-        "password": secrets[_ADMIN],
+        "password": password,
         "authority": str(root / _AUTHORITY),
     }
     asked = _ask(container, "token", request)

@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
@@ -53,14 +54,17 @@ def token(url: str, password: str, authority: str) -> dict[str, Any]:
 
 def answering(address: str, ports: list[int]) -> list[int]:
     """Those TCP ``ports`` of ``address`` that take a connection."""
-    found = []
-    for port in ports:
+
+    def answers(port: int) -> bool:
         try:
             socket.create_connection((address, port), timeout=_PATIENCE).close()
         except OSError:
-            continue
-        found.append(port)
-    return found
+            return False
+        return True
+
+    # All at once: where nothing answers, each costs its whole patience.
+    with ThreadPoolExecutor(max_workers=len(ports) or 1) as pool:
+        return [port for port, did in zip(ports, pool.map(answers, ports), strict=True) if did]
 
 
 if __name__ == "__main__":

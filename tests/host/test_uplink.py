@@ -14,6 +14,7 @@ import pytest
 
 from aio_image.errors import HostError
 from aio_image.host.uplink import uplink
+from tests.private import lonely
 
 pytestmark = pytest.mark.host
 
@@ -35,14 +36,8 @@ with uplink(int(pid), Path(scratch)):
 @pytest.fixture
 def alone() -> Iterator[int]:
     """The pid of a process in a network namespace without anything."""
-    child = subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 600"], stdout=subprocess.PIPE
-    )
-    assert child.stdout is not None
-    assert child.stdout.readline() == b"ready\n"
-    yield child.pid
-    child.kill()
-    child.wait()
+    with lonely() as pid:
+        yield pid
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from aio_image.deployers.openstack_ansible.locking import Allowed, lock
-from aio_image.errors import BuildError, HostError, MirrorError
+from aio_image.errors import BuildError, MirrorError
 from aio_image.execution.build import build
 from aio_image.execution.runner import load_codes
 from aio_image.host import trees
@@ -35,7 +35,7 @@ from aio_image.sources.git.pins import Lock, parse
 from tests.host.bake.conftest import debian, fresh_room
 from tests.osa import figures
 from tests.osa.small import MISSING, ORDER, Small, small
-from tests.private import in_private
+from tests.private import in_private, lonely
 
 pytestmark = pytest.mark.host
 
@@ -75,18 +75,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     said = subprocess.run(
         ["ip", "-4", "-o", "route", "get", "192.0.2.1"], capture_output=True, text=True, check=False
     ).stdout.split()
-    if "src" not in said or not shutil.which("pasta"):
-        pytest.skip("a container has no way out here (passt is not installed, or no route)")
+    if "src" not in said or not shutil.which("pasta") or not Path("/dev/net/tun").exists():
+        pytest.skip("a container has no way out here (passt is not installed, no route, no tun)")
 
     def reached() -> None:
-        with subprocess.Popen(["unshare", "--net", "sleep", "600"]) as child:
-            try:
-                with uplink(child.pid, tmp_path_factory.mktemp("uplink")):
-                    pass
-            except HostError as error:
-                pytest.skip(error.message)
-            finally:
-                child.kill()
+        with lonely() as pid, uplink(pid, tmp_path_factory.mktemp("uplink")):
+            pass
 
     in_private(reached)
     return said[said.index("src") + 1]
