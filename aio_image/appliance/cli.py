@@ -29,6 +29,7 @@ COMMANDS = {
     "storage": "which disk the cloud's data is on, and what is free where",
 }
 INTERNAL = {
+    "deploy": "OpenStack-Ansible at a staged image's first boot (run by aio-deploy.service)",
     "personalise": "first boot, and what changed since (run by aio-personalise.service)",
     "ssh-keys": "host keys for sshd (run by aio-ssh-keys.service)",
     "ready": "watch a boot (run by aio-ready.service)",

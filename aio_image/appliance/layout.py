@@ -102,6 +102,16 @@ class Layout:
         return self.memory / "changing.json"
 
     @property
+    def orders(self) -> Path:
+        """What of OpenStack-Ansible is run on the appliance itself; not every image has such."""
+        return self.at("/usr/share/aio/deploy.json")
+
+    @property
+    def deployed(self) -> Path:
+        """Which of those orders are over."""
+        return self.memory / "deployed.json"
+
+    @property
     def run(self) -> Path:
         """What is true of this boot only."""
         return self.at("/run/aio")

@@ -8,6 +8,7 @@ from typing import Any
 
 from aio_image.cli.options import build_home, columns, command_parser
 from aio_image.cli.planning import STEPS_HELP, plan_arguments, plan_of, summary
+from aio_image.plan.model import Plan
 from aio_image.plan.outlook import StepOutlook, outlook
 from aio_image.plan.table import STEP_NAMES
 
@@ -53,8 +54,16 @@ def run(args: argparse.Namespace) -> int:
         return 0
     said = {"run": "will run", "kept": "kept", "unneeded": "not needed"}
     table = [(row.step.name, said[row.action], row.reason.removeprefix("kept ")) for row in rows]
-    print("\n".join([*columns(table), summary(rows)]))
+    print("\n".join([*columns(table), summary(rows), *_without_image(plan)]))
     return 0
+
+
+def _without_image(plan: Plan) -> list[str]:
+    """What a person has to know of a plan that does not end in an image."""
+    if "image" in plan.targets:
+        return []
+    last = plan.steps[-1].name
+    return [f"it ends at {last}: this version makes no image of it yet, and nothing was booted"]
 
 
 def _as_json(row: StepOutlook) -> dict[str, Any]:

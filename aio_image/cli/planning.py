@@ -13,15 +13,15 @@ from aio_image.plan.outlook import StepOutlook
 from aio_image.plan.table import STEP_NAMES, STEPS
 from aio_image.profile.load import load_profile
 
-# For the descriptions of commands: the steps of each deployer.
+# For the descriptions of commands: the steps of each deployer and level.
 STEPS_HELP = "\n".join(
     textwrap.fill(
-        f"steps ({deployer}): {', '.join(row.name for row in rows)}",
+        f"steps ({deployer}, {level}): {', '.join(row.name for row in rows)}",
         width=95,
         subsequent_indent="  ",
         break_on_hyphens=False,
     )
-    for (deployer, _level), rows in STEPS.items()
+    for (deployer, level), rows in STEPS.items()
 )
 
 

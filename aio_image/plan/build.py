@@ -35,16 +35,22 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
     ]
     keys: dict[str, str] = {}
     steps: list[Step] = []
-    layers: tuple[str, ...] = ()
+    image: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
     for row in rows:
-        needs = (*layers, *(name for name in row.needs if name in keys))
+        layers = (*image, *tried) if row.aside else image
+        more = (name for name in row.needs if name in keys and name not in layers)
+        needs = (*layers, *more)
         settings = {name: loaded.setting(name) for name in _filled(row.settings, loaded)}
         settings |= {name: _FACTS[name](loaded) for name in row.facts}
         inputs = _inputs(row, loaded)
         key = step_key(row.name, settings, inputs, tuple(keys[name] for name in needs))
         keys[row.name] = key
         steps.append(Step(row.name, row.title, needs, settings, inputs, key, row.code, layers))
-        layers += (row.name,) if row.tree else ()
+        if row.tree and row.aside:
+            tried += (row.name,)
+        elif row.tree:
+            image += (row.name,)
     return Plan(loaded.name, tuple(steps))
 
 

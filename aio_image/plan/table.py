@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 # Rooms whose code decides what is in an image. The others (host, execution, report, errors)
 # say how programs are run and watched: a change there makes no other image.
-CODE_ROOMS = ("dib", "sources", "systems", "bake", "deployers", "manifest")
+CODE_ROOMS = ("dib", "sources", "stores", "systems", "bake", "deployers", "manifest")
 # Modules of those rooms that only watch or carry: a change there makes no other image either.
 CODE_APART = (
     "aio_image.dib.log",
@@ -35,7 +35,8 @@ class StepRow:
     ``{distribution}`` are filled in, ``{mirror}`` and ``{element}`` once for each that the
     distribution has. ``code``: the module that runs it. ``distributions``: Python packages whose
     version decides what comes out. ``covered``: only for scenarios that the deployer's
-    tables cover.
+    tables cover. ``aside``: laid over the trees of all steps before it, other such steps' too, and
+    no part of what steps without this word are laid over: they read it only where ``needs`` says.
     """
 
     name: str
@@ -48,6 +49,7 @@ class StepRow:
     needs: tuple[str, ...] = ()
     tree: bool = False
     covered: bool = False
+    aside: bool = False
 
 
 _ROOT = StepRow(
@@ -186,6 +188,7 @@ _REACHED = (
     "mirrors.debian",
 )
 _DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
+_STAGING = ("aio_image/deployers/openstack_ansible/staged.yaml",)
 
 
 def _playbook(name: str) -> StepRow:
@@ -210,9 +213,18 @@ _SOURCES = StepRow(
     code="aio_image.bake.osa.sources",
     tree=True,
 )
+_RUNTIME = StepRow(
+    name="runtime",
+    title="Run bootstrap-ansible.sh: Ansible, roles and collections",
+    settings=_REACHED,
+    facts=("lock",),
+    files=(*_DEPLOYING, *_STAGING),
+    code="aio_image.bake.osa.runtime",
+    tree=True,
+)
 _BOOTSTRAP = StepRow(
     name="bootstrap",
-    title="Run OpenStack-Ansible's bootstrap scripts",
+    title="Run bootstrap-aio.sh",
     settings=("deployer", *_REACHED),
     facts=("lock", "scenario"),
     files=_DEPLOYING,
@@ -221,6 +233,31 @@ _BOOTSTRAP = StepRow(
 )
 _PLAYBOOKS = tuple(
     _playbook(name) for name in ("setup_hosts", "setup_infrastructure", "setup_openstack")
+)
+# A staged image deploys itself at its first boot: these are run to know what that takes.
+_TRIED = tuple(replace(row, aside=True) for row in (_BOOTSTRAP, *_PLAYBOOKS))
+_STORES = StepRow(
+    name="stores",
+    title="Collect every package and wheel that the playbooks install",
+    settings=_REACHED,
+    facts=(),
+    files=_STAGING,
+    code="aio_image.bake.osa.stores",
+    aside=True,
+)
+_STAGE = StepRow(
+    name="stage",
+    title="Put in place what a first boot deploys itself from",
+    settings=(),
+    facts=("scenario",),
+    files=(
+        *_DEPLOYING,
+        *_STAGING,
+        "aio_image/appliance/**",
+    ),
+    code="aio_image.bake.osa.stage",
+    needs=("stores", *(row.name for row in _PLAYBOOKS)),
+    tree=True,
 )
 # What it has not set up itself: the appliance's own.
 _OSA_BAKE = replace(
@@ -236,9 +273,11 @@ _FROM_TREE = (_SEAL, _GATE, _IMAGE, _MANIFEST)
 STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
     ("debian", "deployed"): (_ROOT, _BAKE, *_FROM_TREE),
     ("openstack-ansible", "deployed"): (
-        *(_ROOT, _SOURCES, _BOOTSTRAP, *_PLAYBOOKS, _OSA_BAKE),
+        *(_ROOT, _SOURCES, _RUNTIME, _BOOTSTRAP, *_PLAYBOOKS, _OSA_BAKE),
         *(replace(row, covered=True) for row in _FROM_TREE),
     ),
+    # Nothing of it has been booted: what comes after `stage` is still to be written.
+    ("openstack-ansible", "staged"): (_ROOT, _SOURCES, _RUNTIME, *_TRIED, _STORES, _STAGE),
 }
 
 # Every name there is, for command lines; a plan has those of its deployer.

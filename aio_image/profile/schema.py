@@ -206,8 +206,9 @@ class Profile(_Section):
     """One line for people."""
     deployer: Literal["debian", "openstack-ansible"]
     """What sets up OpenStack: `debian` takes Debian's own packages."""
-    level: Literal["deployed"]
-    """How far the bake goes: `deployed` runs everything at build time."""
+    level: Literal["deployed", "staged"]
+    """How far the bake goes: `deployed` runs everything at build time, `staged` brings all that a
+    first boot without a network deploys itself from (openstack-ansible only)."""
     scenario: str
     """OpenStack-Ansible's SCENARIO words joined by `_`, as `aio_metal`."""
     system: System

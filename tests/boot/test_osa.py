@@ -99,6 +99,10 @@ def test_from_a_mirror_to_a_healthy_cloud(asked: Asked, results: Path) -> None:
     building = _command(asked.building())
     for row in figures.steps(plan, Home.default()):
         table.add(**row)
+    if "stores" in {step.name for step in plan.steps}:
+        step = plan.step("stores")
+        kept = Home.default().steps / step.name / step.key
+        table.note(stores=figures.stores(kept) if kept.is_dir() else "not made")
     table.note(build_seconds=building.seconds, build="whole" if not building.status else "failed")
     assert building.status == 0, building.said
     if "image" not in plan.targets:

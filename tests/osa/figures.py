@@ -10,6 +10,7 @@ from typing import Any
 from aio_image.paths import Home
 from aio_image.plan.model import Plan
 from aio_image.sources.git.pins import Lock
+from aio_image.stores.sets import read_set
 
 STEP_COLUMNS = ("step", "state", "seconds", "plays", "tasks", "megabytes", "files")
 REPLACED_COLUMNS = ("kind", "name", "asked", "taken", "commit", "url")
@@ -23,6 +24,16 @@ def steps(plan: Plan, home: Home) -> list[dict[str, Any]]:
     steps before it.
     """
     return [_step(home.steps / step.name / step.key, step.name) for step in plan.steps]
+
+
+def stores(kept: Path) -> list[dict[str, Any]]:
+    """A row for each store that the step ``stores`` kept: how many files, and their size."""
+    rows = []
+    for name in ("apt", "wheels"):
+        found = read_set(kept / name)
+        size = round(found.size / 1e6, 1)
+        rows.append({"store": name, "files": len(found.files), "megabytes": size})
+    return rows
 
 
 def _step(kept: Path, name: str) -> dict[str, Any]:

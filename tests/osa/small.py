@@ -18,6 +18,7 @@ RELEASE = "33.0.1"
 ORDER = "var/log/order"
 # Of the roles' own repositories these are at the mirror; what the release names besides is not.
 MISSING = "frrouting"
+VENV = f"/openstack/venvs/nova-{RELEASE}"
 
 _BOOTSTRAP_ANSIBLE = """\
 #!/bin/bash
@@ -27,6 +28,9 @@ commit=$(sed -n 's/^requirements_git_install_branch: *//p' inventory/group_vars/
 git --git-dir="$ZUUL_SRC_PATH/opendev.org/openstack/requirements/.git" \\
     show "$commit:upper-constraints.txt" > "/opt/ansible-runtime-constraints-$commit.txt"
 python3 -m venv --without-pip --system-site-packages /opt/ansible-runtime
+# Which pip would have installed.
+grep -qx ansible-runner /etc/openstack_deploy/user-ansible-venv-requirements.txt
+ln -s /usr/local/bin/ansible-runner /opt/ansible-runtime/bin/
 ansible-galaxy collection install --collections-path /etc/ansible/collections \\
     --requirements-file /etc/openstack_deploy/user-collection-requirements.yml
 ansible-playbook --inventory localhost, --connection local scripts/get-ansible-roles.yml
@@ -48,6 +52,28 @@ files=()
 for file in /etc/openstack_deploy/user_*.yml; do files+=(--extra-vars "@$file"); done
 export ANSIBLE_ROLES_PATH=/etc/ansible/roles ANSIBLE_COLLECTIONS_PATH=/etc/ansible/collections
 exec ansible-playbook --inventory "aio1," --connection local "${files[@]}" "$@"
+"""
+
+
+# Builds itself, so that no index is asked for a build backend.
+_PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "build"
+backend-path = ["."]
+"""
+_BACKEND = """\
+import zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name, info = "nova-33.0.1-py3-none-any.whl", "nova-33.0.1.dist-info"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        wheel.writestr("nova.py", "")
+        about = "Metadata-Version: 2.1\\nName: nova\\nVersion: 33.0.1\\n"
+        wheel.writestr(f"{info}/METADATA", about)
+        tag = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+        wheel.writestr(f"{info}/WHEEL", tag)
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
 """
 
 
@@ -78,7 +104,7 @@ def small(folder: Path, page: str) -> Small:
     role = parts["openstack_hosts"].commit({"tasks/main.yml": _yaml(_ROLE)})
     # The branch goes on: who takes its head takes another commit than the release names.
     parts["openstack_hosts"].commit({"README": "later"}, branch="stable/2026.1")
-    parts["nova"].commit({"setup.cfg": "[metadata]\nname = nova\n"}, tag="33.0.0")
+    parts["nova"].commit({"pyproject.toml": _PYPROJECT, "build.py": _BACKEND}, tag="33.0.0")
     parts["nova"].commit({"README": "head"}, branch="stable/2026.1")
     constraints = parts["requirements"].commit({"upper-constraints.txt": "pbr===7\n"})
     parts["kubernetes.core"].commit(
@@ -194,6 +220,15 @@ _AIO = [
                     "mode": "0644",
                 },
             },
+            {
+                "name": "Secrets, where there are none yet",
+                "ansible.builtin.copy": {
+                    "dest": "/etc/openstack_deploy/user_secrets.yml",
+                    "content": "nova_service_password: drawn\n",
+                    "mode": "0600",
+                    "force": False,
+                },
+            },
             _note("bootstrap-aio {{ scenario }} {{ bootstrap_host_public_address }}"),
         ],
     }
@@ -211,7 +246,7 @@ _ROLE = [
     # `kept` and `bake` of deploy.yaml.
     _note(
         "setup_hosts galera={{ galera_install_method }}"
-        " modules={{ openstack_host_kernel_modules | length }}"
+        " modules={{ openstack_host_kernel_modules | default(['x']) | length }}"
     ),
 ]
 _RABBITMQCTL = """\
@@ -239,6 +274,7 @@ def _playbooks(page: str) -> dict[str, list[dict[str, object]]]:
             {
                 "name": "Fetch from afar",
                 "ansible.builtin.uri": {"url": page},
+                "when": "fetch_from_afar | default(true)",
             },
             {
                 "name": "A broker",
@@ -267,6 +303,35 @@ def _playbooks(page: str) -> dict[str, list[dict[str, object]]]:
                     "version": "{{ nova_git_install_branch }}",
                     "dest": "/opt/nova",
                 },
+            },
+            {
+                "name": "A package",
+                "ansible.builtin.apt": {
+                    "name": "hello",
+                    "state": "{{ package_state | default('latest') }}",
+                    "update_cache": True,
+                },
+            },
+            {
+                "name": "A virtualenv",
+                "ansible.builtin.command": {
+                    "argv": [
+                        "python3",
+                        "-m",
+                        "venv",
+                        "--without-pip",
+                        "--system-site-packages",
+                        VENV,
+                    ],
+                    "creates": f"{VENV}/bin/python",
+                },
+            },
+            {
+                "name": "Nova in it",
+                "ansible.builtin.command": f"{VENV}/bin/python -m pip install"
+                f" {{{{ pip_install_options | default('') }}}} git+{_OPENDEV}/nova"
+                "@{{ nova_git_install_branch }}",
+                "environment": "{{ deployment_environment_variables | default({}) }}",
             },
             _note("setup_openstack"),
         ),

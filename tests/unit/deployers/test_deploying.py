@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 
 from aio_image.bake.canary import canary
-from aio_image.bake.osa.bootstrap import bootstrap_variables, kept_variables
+from aio_image.bake.osa.bootstrap import bootstrap_variables
+from aio_image.bake.osa.runtime import kept_variables
 from aio_image.bake.osa.sources import collection_requirements, gitconfig, role_requirements
 from aio_image.deployers.openstack_ansible.deploying import deployment, secrets_of
 from aio_image.sources.git.pins import LeftOut, Lock, Pin

@@ -41,7 +41,7 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
 
 
 @pytest.mark.usefixtures("lock")
-@pytest.mark.parametrize("name", ["debian-aio", "osa-aio-metal"])
+@pytest.mark.parametrize("name", ["debian-aio", "osa-aio-metal", "osa-aio-metal-staged"])
 def test_plans_are_as_agreed(name: str) -> None:
     plan = make_plan(load_profile(name))
     told = {
@@ -76,16 +76,32 @@ def test_openstack_ansible_is_built_from_its_lock_playbook_by_playbook(
     plan = make_plan(load_profile("osa-aio-metal"))
     names = [step.name for step in plan.steps]
     assert names == [
-        "root", "sources", "bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack",
+        "root", "sources", "runtime", "bootstrap",
+        "setup_hosts", "setup_infrastructure", "setup_openstack",
         "bake", "seal", "gate", "image", "manifest",
     ]  # fmt: skip
-    assert plan.step("setup_openstack").needs == tuple(names[:5])
-    assert plan.step("bake").layers == tuple(names[:6])
-    assert plan.step("image").layers == tuple(names[:8])
+    assert plan.step("setup_openstack").needs == tuple(names[:6])
+    assert plan.step("bake").layers == tuple(names[:7])
+    assert plan.step("image").layers == tuple(names[:9])
     assert plan.targets == ("image", "manifest")
-    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 11
+    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 12
     assert make_plan(load_profile("debian-aio")).targets == ("image", "manifest")
     assert parse("\n".join(plan.step("sources").settings["lock"])) == lock
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_staged_image_has_nothing_of_the_deployment_that_it_is_made_by() -> None:
+    plan = make_plan(load_profile("osa-aio-metal-staged"))
+    deployed = make_plan(load_profile("osa-aio-metal"))
+    image = ("root", "sources", "runtime")
+    tried = ("bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack")
+    assert [step.name for step in plan.steps] == [*image, *tried, "stores", "stage"]
+    assert plan.step("stores").layers == (*image, *tried)
+    assert plan.step("stage").layers == image
+    assert set(plan.step("stage").needs) == {*image, *tried[1:], "stores"}
+    # What a deployed image is made of is not made twice.
+    for name in (*image, *tried):
+        assert plan.step(name).key == deployed.step(name).key
 
 
 @pytest.mark.usefixtures("lock")

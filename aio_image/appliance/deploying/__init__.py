@@ -1,0 +1,1 @@
+"""OpenStack-Ansible run on the appliance itself: at a staged image's first boot, and by ``aio``."""

@@ -1,0 +1,86 @@
+"""What a staged image carries and runs at its first boot, from ``staged.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aio_image.deployers.openstack_ansible.deploying import deployment
+
+_TABLE = Path(__file__).with_name("staged.yaml")
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The table; its words are explained in staged.yaml. ``{...}`` of `places` are filled in."""
+
+    runtime: tuple[str, ...]
+    tools: tuple[str, ...]
+    places: Mapping[str, str]
+    asleep: tuple[str, ...]
+    variables: Mapping[str, Any]
+    environment: Mapping[str, str]
+    bootstrap: Mapping[str, Any]
+    scripts: tuple[str, ...]
+
+    def kept(self) -> dict[str, Any]:
+        """The content of user_zz_aio_staged.yml."""
+        return {**self.variables, "deployment_environment_variables": dict(self.environment)}
+
+    def orders(self, scenario: str, known: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+        """What the appliance reads (``aio_image/appliance/deploying/orders.py`` has its shape).
+
+        ``known``: playbook → its ``plays`` and ``tasks`` in a build, in the order they run.
+        """
+        table = deployment()
+        scripts = [
+            {"name": name, "script": f"scripts/{name}", "tasks": table.tasks[name]}
+            for name in self.scripts
+        ]
+        playbooks = [
+            {
+                "name": name,
+                "playbook": f"openstack.osa.{name}",
+                "plays": counts["plays"],
+                "tasks": counts["tasks"],
+            }
+            for name, counts in known.items()
+        ]
+        return {
+            "format": 1,
+            "folder": "/opt/openstack-ansible",
+            "wrapper": "/usr/local/bin/openstack-ansible",
+            "runner": "/opt/ansible-runtime/bin/ansible-runner",
+            "environment": {**self.environment, "SCENARIO": scenario},
+            "variables": {**table.bootstrap, **self.bootstrap},
+            "steps": [*scripts, *playbooks],
+        }
+
+
+@cache
+def staging() -> Staging:
+    """The table, read once."""
+    raw = yaml.safe_load(_TABLE.read_text("utf-8"))
+    places = dict(raw["places"])
+
+    def filled(rows: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value.format(**places) if isinstance(value, str) else value
+            for name, value in rows.items()
+        }
+
+    return Staging(
+        runtime=tuple(raw["runtime"]),
+        tools=tuple(raw["tools"]),
+        places=places,
+        asleep=tuple(raw["apt"]["asleep"]),
+        variables=filled(raw["variables"]),
+        environment=filled(raw["environment"]),
+        bootstrap=dict(raw["bootstrap"]),
+        scripts=tuple(raw["scripts"]),
+    )
