@@ -112,6 +112,16 @@ class Layout:
         return self.memory / "deployed.json"
 
     @property
+    def additions(self) -> Path:
+        """What OpenStack-Ansible's playbooks can add to the cloud; not every image has such."""
+        return self.at("/usr/share/aio/additions.json")
+
+    @property
+    def added(self) -> Path:
+        """Which of those were added."""
+        return self.memory / "added.json"
+
+    @property
     def run(self) -> Path:
         """What is true of this boot only."""
         return self.at("/run/aio")

@@ -188,6 +188,7 @@ _REACHED = (
     "mirrors.debian",
 )
 _DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
+_ADDITIONS = ("aio_image/deployers/openstack_ansible/additions.yaml",)
 _STAGING = ("aio_image/deployers/openstack_ansible/staged.yaml",)
 
 
@@ -253,6 +254,7 @@ _STAGE = StepRow(
     files=(
         *_DEPLOYING,
         *_STAGING,
+        *_ADDITIONS,
         "aio_image/appliance/**",
     ),
     code="aio_image.bake.osa.stage",
@@ -263,7 +265,7 @@ _STAGE = StepRow(
 _OSA_BAKE = replace(
     _BAKE,
     title="Make an appliance of the deployed tree",
-    files=(*_BAKE.files, *_DEPLOYING),
+    files=(*_BAKE.files, *_DEPLOYING, *_ADDITIONS),
     code="aio_image.bake.osa.bake",
     covered=True,
 )

@@ -207,8 +207,7 @@ class Profile(_Section):
     deployer: Literal["debian", "openstack-ansible"]
     """What sets up OpenStack: `debian` takes Debian's own packages."""
     level: Literal["deployed", "staged"]
-    """How far the bake goes: `deployed` runs everything at build time, `staged` brings all that a
-    first boot without a network deploys itself from (openstack-ansible only)."""
+    """`deployed`: all is set up in the build. `staged`: a first boot does it, from what it has."""
     scenario: str
     """OpenStack-Ansible's SCENARIO words joined by `_`, as `aio_metal`."""
     system: System

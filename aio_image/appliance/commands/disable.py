@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from .. import enable
+from ..deploying import additions
 from ..layout import Layout
+from ..problems import ApplianceProblem
 from .enable import need_root, teller
 
 
@@ -16,6 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, layout: Layout) -> int:
     need_root("disable")
     for name in given.service:
+        if additions.find(layout, name):
+            raise ApplianceProblem(
+                f"{name} is OpenStack-Ansible's, which has no playbook that takes a service away",
+                hint="aio rebuild makes the cloud anew, without it",
+            )
         done = enable.disable(layout, name, teller(name))
         print(f"{name} is disabled" if done else f"{name} is not enabled")
     return 0

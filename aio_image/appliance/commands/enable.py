@@ -6,6 +6,7 @@ import argparse
 import os
 
 from .. import enable, optional
+from ..deploying import additions
 from ..layout import Layout
 from ..problems import ApplianceProblem
 
@@ -26,6 +27,10 @@ def run(given: argparse.Namespace, layout: Layout) -> int:
         return 0
     need_root("enable")
     for name in given.service:
+        if addition := additions.find(layout, name):
+            done = additions.add(layout, addition, teller(name))
+            print(f"{name} is enabled{'' if done else ' already'}")
+            continue
         if not enable.enable(layout, name, teller(name), force=given.force):
             print(f"{name} is enabled already")
             continue
@@ -44,6 +49,9 @@ def listing(layout: Layout) -> str:
             verb = "enable" if begun.runs else "disable"
             state = f"interrupted; run: aio {verb} {one.name}"
         lines.append(f"{one.name:10} {state:10} {one.title} ({one.memory} MiB)")
+    for addition in additions.every(layout):
+        state = "enabled" if addition.added else "not added"
+        lines.append(f"{addition.name:10} {state:10} {addition.title} (by OpenStack-Ansible)")
     return "\n".join(lines) or "this appliance has no optional services"
 
 

@@ -14,7 +14,7 @@ import yaml
 from aio_image import deployers
 from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
-from aio_image.bake.osa import broker, urls
+from aio_image.bake.osa import additions, broker, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
@@ -50,6 +50,7 @@ def bake(ctx: StepContext) -> None:
         broker.settle(root, _passwords(root))
         forget_secrets(root)
         keep_name(root)
+        additions.write(root, {})
         for path in urls.note(root):
             print(f"spells the public host: {path}", flush=True)
         # What the playbooks have installed, of which the root's own list knows nothing.

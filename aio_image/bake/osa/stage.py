@@ -12,6 +12,7 @@ import yaml
 
 import aio_image.appliance
 from aio_image.bake.inside import run_inside
+from aio_image.bake.osa import additions
 from aio_image.bake.osa.sources import DEPLOY
 from aio_image.bake.osa.stores import APT, WHEELS
 from aio_image.deployers.openstack_ansible.deploying import deployment
@@ -51,6 +52,7 @@ def stage(ctx: StepContext) -> None:
         _write(root, _VARIABLES, yaml.safe_dump(staging().kept(), width=1000))
         orders = staging().orders(ctx.step.settings["scenario"], counts(ctx))
         _write(root, _ORDERS, json.dumps(orders, indent=1) + "\n")
+        additions.write(root, staging().environment)
         install(root)
 
 

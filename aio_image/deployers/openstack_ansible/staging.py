@@ -13,6 +13,13 @@ import yaml
 from aio_image.deployers.openstack_ansible.deploying import deployment
 
 _TABLE = Path(__file__).with_name("staged.yaml")
+_ADDITIONS = Path(__file__).with_name("additions.yaml")
+_PROGRAMS = {
+    "format": 1,
+    "folder": "/opt/openstack-ansible",
+    "wrapper": "/usr/local/bin/openstack-ansible",
+    "runner": "/opt/ansible-runtime/bin/ansible-runner",
+}
 
 
 @dataclass(frozen=True)
@@ -52,14 +59,21 @@ class Staging:
             for name, counts in known.items()
         ]
         return {
-            "format": 1,
-            "folder": "/opt/openstack-ansible",
-            "wrapper": "/usr/local/bin/openstack-ansible",
-            "runner": "/opt/ansible-runtime/bin/ansible-runner",
+            **_PROGRAMS,
             "environment": {**self.environment, "SCENARIO": scenario},
             "variables": {**table.bootstrap, **self.bootstrap},
             "steps": [*scripts, *playbooks],
         }
+
+
+def additions(git: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What `aio enable` can add, from ``additions.yaml``; ``git`` is where the image's sources are.
+
+    ``environment`` is what the playbooks run with. ``aio_image/appliance/deploying/additions.py``
+    has its shape.
+    """
+    rows = yaml.safe_load(_ADDITIONS.read_text("utf-8"))
+    return {**_PROGRAMS, "environment": dict(environment), "git": git, "rows": rows}
 
 
 @cache

@@ -49,11 +49,7 @@ def staged(built: Built, plan: Plan) -> Iterator[dict[str, Path]]:
     home = Home(fresh_room("osa-staged"))
     for folder in (home.work, home.steps):
         folder.mkdir(parents=True)
-    found = {
-        step.name: built.home.steps / step.name / step.key
-        for step in plan.steps
-        if step.name not in ("stores", "stage")
-    }
+    found = {step.name: built.home.steps / step.name / step.key for step in built.plan.steps}
 
     table = replace(staging(), tools=())
 

@@ -1,0 +1,143 @@
+"""Services that OpenStack-Ansible's own playbooks add to the cloud, for ``aio enable``.
+
+Which there are is ``/usr/share/aio/additions.json``: ``{"format": 1, "folder", "wrapper", "runner",
+"environment" (all as in ``orders``), "git": folder of the image's repositories, "rows": {name:
+{"title", "group", "playbooks", "sources"}}}``. One that was interrupted, or failed, is begun again
+by the same command: playbooks may be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..files import write_atomic
+from ..layout import Layout
+from ..problems import ApplianceProblem
+from . import work
+from .events import Progress
+from .orders import Orders
+
+FORMAT = 1
+_CONF = "/etc/openstack_deploy/conf.d"
+# Every scenario has it; its host is the one there is.
+_LIKE = "keystone.yml"
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """``added``: its playbooks are over."""
+
+    name: str
+    title: str
+    group: str
+    playbooks: tuple[str, ...]
+    sources: tuple[str, ...]
+    added: bool
+
+
+def every(layout: Layout) -> list[Addition]:
+    """What can be added here, by name; nothing where the image has no such table."""
+    table = _table(layout)
+    if table is None:
+        return []
+    added = _added(layout)
+    return [
+        Addition(
+            name,
+            row["title"],
+            row["group"],
+            tuple(row["playbooks"]),
+            tuple(row["sources"]),
+            name in added,
+        )
+        for name, row in sorted(table["rows"].items())
+    ]
+
+
+def find(layout: Layout, name: str) -> Addition | None:
+    """The addition ``name``; None where there is none."""
+    return next((one for one in every(layout) if one.name == name), None)
+
+
+def add(layout: Layout, one: Addition, told: Told) -> bool:
+    """Have the service ``one`` in the cloud; False when it is already.
+
+    Raises ApplianceProblem: the image has not its sources, or a playbook failed.
+    """
+    if one.added:
+        return False
+    table = _table(layout) or {}
+    missing = [url for url in one.sources if not layout.at(_copy(table["git"], url)).is_dir()]
+    if missing:
+        raise ApplianceProblem(
+            f"this image has no sources of {one.name}: {', '.join(missing)}",
+            hint="an image that was built with it in its scenario has them",
+        )
+    _write_conf(layout, one)
+    orders = Orders(
+        table["folder"], table["wrapper"], table["runner"], table["environment"], {}, ()
+    )
+    for playbook in one.playbooks:
+        told(f"running {playbook}")
+        work.play(layout, orders, playbook, _teller(playbook, told))
+    names = sorted({*_added(layout), one.name})
+    write_atomic(layout.added, json.dumps({"format": FORMAT, "added": names}) + "\n")
+    return True
+
+
+def _teller(playbook: str, told: Told) -> Callable[[Progress], None]:
+    last = ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        if progress.task != last:
+            last = progress.task
+            told(f"{playbook}: {last} (task {progress.tasks})")
+
+    return tell
+
+
+def _write_conf(layout: Layout, one: Addition) -> None:
+    """conf.d's file of the service, on the host that the others are on."""
+    import yaml  # noqa: PLC0415 - only who adds a service needs it
+
+    like = layout.at(f"{_CONF}/{_LIKE}")
+    try:
+        (hosts,) = yaml.safe_load(like.read_text("utf-8")).values()
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise ApplianceProblem(
+            f"{like}: {error}", hint="OpenStack-Ansible's conf.d has to be there"
+        ) from error
+    path = layout.at(f"{_CONF}/{one.name}.yml")
+    if not path.exists():
+        write_atomic(path, yaml.safe_dump({one.group: hosts}, explicit_start=True))
+
+
+def _copy(git: str, url: str) -> str:
+    return f"{git}/{url.partition('://')[2]}.git"
+
+
+def _table(layout: Layout) -> dict[str, Any] | None:
+    try:
+        table: dict[str, Any] = json.loads(layout.additions.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ApplianceProblem(
+            f"{layout.additions}: {error}", hint="the image is damaged"
+        ) from error
+    if table.get("format") != FORMAT:
+        raise ApplianceProblem(f"{layout.additions}: is of another format", hint="update aio")
+    return table
+
+
+def _added(layout: Layout) -> list[str]:
+    try:
+        return [str(name) for name in json.loads(layout.added.read_text("utf-8"))["added"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,109 @@
+"""``aio enable`` on an appliance of OpenStack-Ansible: real ansible-runner, a small playbook."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from aio_image.appliance.commands import disable, enable
+from aio_image.appliance.deploying import additions
+from aio_image.appliance.layout import Layout
+from aio_image.appliance.problems import ApplianceProblem
+from aio_image.bake.osa import additions as written
+from aio_image.deployers.openstack_ansible.staging import additions as told
+
+_PROGRAMS = Path(sys.executable).parent
+_PLAY = """\
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Is there room
+      ansible.builtin.command: test -e {folder}/room
+    - name: Write it down
+      ansible.builtin.shell: echo ran >> {folder}/ran
+"""
+_HOSTS = {"aio1": {"ip": "172.29.236.100", "management_ip": "172.29.236.100"}}
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """The bake's own table, with a playbook of the test's for Barbican's."""
+    layout = Layout(tmp_path / "root")
+    written.write(layout.root, {"HOME": str(tmp_path)})
+    table = json.loads(layout.additions.read_text())
+    (tmp_path / "barbican.yml").write_text(_PLAY.format(folder=tmp_path))
+    table |= {
+        "folder": str(tmp_path),
+        "wrapper": str(_PROGRAMS / "ansible-playbook"),
+        "runner": str(_PROGRAMS / "ansible-runner"),
+    }
+    table["rows"]["barbican"]["playbooks"] = ["barbican.yml"]
+    layout.additions.write_text(json.dumps(table))
+    keystone = layout.at("/etc/openstack_deploy/conf.d/keystone.yml")
+    keystone.parent.mkdir(parents=True)
+    keystone.write_text(yaml.safe_dump({"identity_hosts": _HOSTS}))
+    return layout
+
+
+def _barbican(layout: Layout) -> additions.Addition:
+    found = additions.find(layout, "barbican")
+    assert found is not None
+    return found
+
+
+def _sources(layout: Layout) -> None:
+    layout.at("/opt/aio/git/opendev.org/openstack/barbican.git").mkdir(parents=True)
+
+
+def test_without_its_sources_nothing_is_touched(layout: Layout) -> None:
+    with pytest.raises(ApplianceProblem, match=r"no sources of barbican: https://opendev\.org"):
+        additions.add(layout, _barbican(layout), print)
+    conf = layout.at("/etc/openstack_deploy/conf.d")
+    assert [path.name for path in conf.iterdir()] == ["keystone.yml"]
+
+
+def test_a_service_is_added_by_its_file_and_its_playbook(layout: Layout) -> None:
+    _sources(layout)
+    said: list[str] = []
+    with pytest.raises(ApplianceProblem, match=r"barbican\.yml: task “Is there room”"):
+        additions.add(layout, _barbican(layout), said.append)
+    assert not _barbican(layout).added
+    # The same command goes on.
+    (layout.root.parent / "room").touch()
+    assert additions.add(layout, _barbican(layout), said.append)
+    assert _barbican(layout).added
+    conf = layout.at("/etc/openstack_deploy/conf.d/barbican.yml").read_text()
+    assert yaml.safe_load(conf) == {"key_manager_hosts": _HOSTS}
+    assert said[-1] == "barbican.yml: Write it down (task 2)"
+    assert not additions.add(layout, _barbican(layout), said.append)
+    assert (layout.root.parent / "ran").read_text() == "ran\n"
+
+
+def test_they_are_listed_and_cannot_be_disabled(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {"format": 1, "services": [], "dormant": [], "ports": [], "deployer": "x"}
+    layout.services.write_text(json.dumps(table))
+    rows = enable.listing(layout).splitlines()
+    assert rows[0].split() == ["barbican", "not", "added", "key", "manager",
+                               "(by", "OpenStack-Ansible)"]  # fmt: skip
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    given = type("Given", (), {"service": ["barbican"]})()
+    with pytest.raises(ApplianceProblem, match="no playbook that takes a service away"):
+        disable.run(given, layout)
+
+
+def test_an_image_of_another_deployer_has_none(tmp_path: Path) -> None:
+    assert additions.every(Layout(tmp_path)) == []
+    assert additions.find(Layout(tmp_path), "barbican") is None
+
+
+def test_every_row_is_whole() -> None:
+    for row in told("/opt/aio/git", {})["rows"].values():
+        assert set(row) == {"title", "group", "playbooks", "sources"}
+        assert all(url.startswith("https://") for url in row["sources"])
+        assert row["group"].endswith("_hosts")
