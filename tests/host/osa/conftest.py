@@ -19,16 +19,18 @@ from aio_image.deployers.openstack_ansible.locking import Allowed, lock
 from aio_image.errors import BuildError
 from aio_image.execution.build import build
 from aio_image.execution.runner import load_codes
-from aio_image.host.uplink import uplink
+from aio_image.host.process import run
+from aio_image.host.uplink import NAMESERVER, uplink
 from aio_image.paths import Home
 from aio_image.plan.build import make_plan
 from aio_image.plan.model import Plan
 from aio_image.profile.load import LoadedProfile, load_profile
 from aio_image.report.events import Event, Events, StepFailed, StepSkipped, StepStarted
+from aio_image.sources.debian_mirror import choose_mirror
 from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import chosen
 from aio_image.sources.git.pins import Lock
-from tests.host.bake.conftest import debian, fresh_room
+from tests.host.bake.conftest import RELEASE, debian, fresh_room
 from tests.osa.small import MISSING, Small, small
 from tests.private import in_private, lonely
 
@@ -75,13 +77,29 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     ).stdout.split()
     if "src" not in said or not shutil.which("pasta") or not Path("/dev/net/tun").exists():
         pytest.skip("a container has no way out here (passt is not installed, no route, no tun)")
+    scratch = tmp_path_factory.mktemp("uplink")
 
     def reached() -> None:
-        with lonely() as pid, uplink(pid, tmp_path_factory.mktemp("uplink")):
-            pass
+        with lonely() as pid, uplink(pid, scratch):
+            there = _fetches(pid, f"dists/{RELEASE}/InRelease", scratch)
+        if not there:
+            pytest.skip("a container does not reach this host's Debian mirror")
 
     in_private(reached)
     return said[said.index("src") + 1]
+
+
+def _fetches(pid: int, path: str, scratch: Path) -> bool:
+    """Whether apt, as it is set up here, gets ``path`` of the mirror in that process's network.
+
+    By the name server that containers have. Be in a private mount namespace.
+    """
+    servers = scratch / "resolv.conf"
+    servers.write_text(f"nameserver {NAMESERVER}\n")
+    run(["mount", "--bind", servers, Path("/etc/resolv.conf").resolve()])
+    url = f"{choose_mirror(RELEASE).uri}/{path}"
+    helper = ["/usr/lib/apt/apt-helper", "download-file", url, scratch / "fetched"]
+    return run(["nsenter", f"--target={pid}", "--net", "--", *helper], check=False).status == 0
 
 
 @dataclass
