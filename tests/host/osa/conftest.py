@@ -41,6 +41,12 @@ PACKAGES = (
 PLAYED = (
     "sources", "runtime", "bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack",
 )  # fmt: skip
+SOURCES = f"""\
+Types: deb
+URIs: http://deb.debian.org/debian
+Suites: {RELEASE}
+Components: main
+"""
 # What the runtime gets by its requirements: copied from where the tests run, so that no index is
 # asked. Pure Python, all of them.
 RUNNER = ("ansible-runner", "pexpect", "ptyprocess", "python-daemon", "lockfile")
@@ -148,7 +154,10 @@ def _install_runner(tree: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(str(file.locate()), path)
     program = tree / "usr/local/bin/ansible-runner"
-    program.write_text("#!/usr/bin/python3\nfrom ansible_runner.__main__ import main\nmain()\n")
+    program.write_text(
+        "#!/usr/bin/python3\nimport sys\nfrom ansible_runner.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
     program.chmod(0o755)
 
 
@@ -158,8 +167,10 @@ def _keep_root(home: Home, plan: Plan) -> None:
     kept = home.steps / "root" / step.key
     kept.mkdir(parents=True)
     tree = debian("osa", PACKAGES) / "tree"
-    # As the real step leaves it: the build host's sources are mounted over that file.
-    (tree / "etc/apt/sources.list.d/debian.sources").touch()
+    # As the real step leaves it: the only sources, over which those of the build host are mounted.
+    for path in (tree / "etc/apt/sources.list.d").iterdir():
+        path.unlink()
+    (tree / "etc/apt/sources.list.d/debian.sources").write_text(SOURCES)
     _install_runner(tree)
     (kept / "tree").symlink_to(tree)
     record = {
