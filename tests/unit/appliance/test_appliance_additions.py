@@ -60,7 +60,7 @@ def _sources(layout: Layout) -> None:
 
 
 def test_without_its_sources_nothing_is_touched(layout: Layout) -> None:
-    with pytest.raises(ApplianceProblem, match=r"no sources of barbican: https://opendev\.org"):
+    with pytest.raises(ApplianceProblem, match="no sources of barbican: https://"):
         additions.add(layout, _barbican(layout), print)
     conf = layout.at("/etc/openstack_deploy/conf.d")
     assert [path.name for path in conf.iterdir()] == ["keystone.yml"]
