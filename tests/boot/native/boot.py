@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from aio_image.bake import nspawn, outside
+from aio_image.bake import nspawn, outside, release
 from aio_image.bake.gate import Rules, leave_out
 from aio_image.bake.nspawn import Cable, Container
 from aio_image.errors import BuildError
@@ -51,10 +51,10 @@ class Who:
     config: dict[str, Any] | None = None
 
 
-def prepare(root: Path, who: Who, deployer: str = "debian") -> None:
+def prepare(root: Path, who: Who) -> None:
     """Make an image's root one that a container can boot: no fstab, a seed, no foreign units."""
     (root / "etc/fstab").write_text("", encoding="utf-8")
-    leave_out(root, Rules.of(deployer))
+    leave_out(root, Rules.of(release.read(root / release.PATH)["deployer"]))
     seed(root, who)
 
 
