@@ -108,3 +108,31 @@ def test_erlang_nodes_find_each_other(files: dict[str, str]) -> None:
     ]
     unit = files["/etc/systemd/system/rabbitmq-server.service.d/20-aio.conf"]
     assert "inet_dist_use_interface {172,29,236,100}" in unit
+
+
+def test_no_drop_in_takes_away_how_new_passwords_reach_the_database(files: dict[str, str]) -> None:
+    """systemd reads drop-ins by name, wherever they are: a list emptied later is empty."""
+    installed = yaml.safe_load(resource("aio_image/appliance/install.yaml").read_text())
+    (appliance,) = [
+        Path(row["target"]).name
+        for row in _rows(installed)
+        if "/mariadb.service.d/" in row["target"]
+    ]
+    emptying = [
+        Path(path).name
+        for path, text in files.items()
+        if "/mariadb.service.d/" in path and "ExecStartPost=\n" in text
+    ]
+    assert emptying and max(emptying) < appliance
+
+
+def _rows(value: Any) -> Iterator[dict[str, Any]]:
+    """Every row of the table that has a ``target``."""
+    if isinstance(value, dict):
+        if "target" in value:
+            yield value
+        for each in value.values():
+            yield from _rows(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _rows(each)
