@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import root_key
+from . import playbook_keys
 from .files import write_atomic
 from .layout import Layout
 
@@ -66,4 +66,4 @@ def settle(layout: Layout) -> None:
         folder, file = path.parent.stat(), path.stat()
         if (folder.st_uid, folder.st_gid) != (file.st_uid, file.st_gid):
             os.chown(path, folder.st_uid, folder.st_gid)
-    root_key.settle(layout)
+    playbook_keys.settle(layout)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from aio_image.errors import HostError
+
+# What installers leave of a distribution (PEP 376, and setuptools before it).
+_RECORDS = (".dist-info", ".egg-info")
 
 
 @dataclass(frozen=True, order=True)
@@ -42,9 +45,12 @@ def freeze(virtualenv: Path) -> list[Frozen]:
 
 
 def _installed(folders: list[Path]) -> Iterator[Frozen]:
-    for one in distributions(path=[str(folder) for folder in folders]):
-        name = canonicalize_name(one.metadata["Name"])
-        yield Frozen(name, one.version, _requirement(name, one))
+    for place in (each for folder in folders for each in sorted(folder.iterdir())):
+        # A link leads to a package of the distribution, which comes by apt: libvirt's for Nova.
+        if place.suffix in _RECORDS and not place.is_symlink():
+            one = Distribution.at(place)
+            name = canonicalize_name(one.metadata["Name"])
+            yield Frozen(name, one.version, _requirement(name, one))
 
 
 def _requirement(name: str, one: Distribution) -> str:

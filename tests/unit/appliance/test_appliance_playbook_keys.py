@@ -1,4 +1,4 @@
-"""The key by which OpenStack-Ansible's playbooks reach their own host."""
+"""The ssh keys of OpenStack-Ansible's playbooks: root's own, and the authority of services."""
 
 from __future__ import annotations
 
@@ -48,6 +48,30 @@ def test_half_a_key_is_drawn_again(machine: Path) -> None:
     key.write_bytes(b"")
     identities.settle(Layout(machine))
     subprocess.run(["ssh-keygen", "-y", "-f", key], capture_output=True, check=True)
+
+
+def test_services_trust_an_authority_of_this_appliance(machine: Path) -> None:
+    trusting = machine / "etc/ssh/sshd_config.d/00-openstack-ansible-trusted-ca.conf"
+    trusting.parent.mkdir(parents=True)
+    trusting.write_text("TrustedUserCAKeys /etc/ssh/trusted_ca\n")
+    (machine / "etc/ssh/trusted_ca.d").mkdir()
+    identities.settle(Layout(machine))
+    key = machine / "etc/openstack_deploy/ssh_keypairs/OpenStack-Ansible-SSH-Signing-Key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    public = Path(f"{key}.pub").read_bytes()
+    assert (machine / "etc/ssh/trusted_ca").read_bytes() == public
+    assert (machine / "etc/ssh/trusted_ca.d" / key.name).read_bytes() == public
+    owner = machine / "owner"
+    for words in (["-q", "-N", "", "-f", owner], ["-q", "-s", key, "-I", "x", f"{owner}.pub"]):
+        subprocess.run(["ssh-keygen", *words], check=True, capture_output=True)
+    assert Path(f"{owner}-cert.pub").exists()
+    identities.settle(Layout(machine))
+    assert Path(f"{key}.pub").read_bytes() == public
+
+
+def test_nobody_is_trusted_where_sshd_asks_for_no_authority(machine: Path) -> None:
+    identities.settle(Layout(machine))
+    assert not (machine / "etc/ssh").exists()
 
 
 def test_nothing_where_there_are_no_playbooks(tmp_path: Path) -> None:
