@@ -52,6 +52,14 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def add_lines(path: Path, lines: bytes, mode: int = 0o644) -> None:
+    """Have ``lines``, which end with a newline, in ``path``: at its end if they are not in it."""
+    known = path.read_bytes() if path.exists() else b""
+    if lines not in known:
+        apart = b"" if not known or known.endswith(b"\n") else b"\n"
+        write_atomic(path, known + apart + lines, mode)
+
+
 def overwrite(path: Path, patches: dict[int, bytes]) -> None:
     """Write each ``offset: bytes`` into ``path`` where it stands: same length, same blocks."""
     handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from .files import find_all, overwrite, replace_and_wipe, wipe_left_over
 from .layout import Layout
 from .problems import ApplianceProblem
+from .shipped import shipped
 
 PREFIX = b"aio" + b"Canary"  # in two words, or this file would be a finding of every scan
 
@@ -62,10 +62,7 @@ def canary(bake_id: str, name: str, length: int) -> bytes:
 
 def load(path: Path) -> Ledger:
     """Read the ledger. Raises ApplianceProblem when the image has none, or a newer one."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != 1:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+    with shipped(path, absent="this image was not sealed: build it again") as data:
         secrets = {
             entry["name"]: Secret(
                 entry["name"],
@@ -78,14 +75,6 @@ def load(path: Path) -> Ledger:
             for entry in data["secrets"]
         }
         return Ledger(data["bake_id"], secrets, data["endpoint_host"])
-    except FileNotFoundError as error:
-        raise ApplianceProblem(
-            f"{path}: not there", hint="this image was not sealed: build it again"
-        ) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(
-            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
-        ) from error
 
 
 def replace_canaries(layout: Layout, ledger: Ledger, values: Mapping[str, str]) -> int:

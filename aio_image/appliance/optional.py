@@ -15,6 +15,7 @@ from typing import Any
 from .files import sync_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
+from .shipped import shipped
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,9 @@ def end(layout: Layout) -> None:
 
 
 def _table(layout: Layout) -> dict[str, Any]:
-    try:
-        table: dict[str, Any] = json.loads(layout.services.read_text("utf-8"))
+    table: dict[str, Any]
+    with shipped(layout.services, form=None) as table:
         for key in ("services", "dormant"):
             for row in table[key]:
                 _ = row["name"], row["title"], row["units"], row["optional"], row["memory"]
-    except FileNotFoundError as error:
-        raise ApplianceProblem(
-            f"{layout.services}: not there", hint="build the image again"
-        ) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(
-            f"{layout.services}: damaged ({type(error).__name__}: {error})",
-            hint="build the image again",
-        ) from error
     return table

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import clock
 from .addresses import PublicHost
-from .files import make_folder, write_atomic
+from .files import add_lines, make_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
 
@@ -108,10 +108,7 @@ def publish_ca(layout: Layout) -> None:
     """
     certificate = (layout.pki / "ca.pem").read_bytes()
     write_atomic(layout.at("/usr/local/share/ca-certificates/aio-ca.crt"), certificate)
-    bundle = layout.at("/etc/ssl/certs/ca-certificates.crt")
-    known = bundle.read_bytes() if bundle.exists() else b""
-    if certificate not in known:
-        write_atomic(bundle, known + certificate)
+    add_lines(layout.at("/etc/ssl/certs/ca-certificates.crt"), certificate)
 
 
 def _certify(layout: Layout, extensions: str, signer: Path | None) -> tuple[bytes, bytes]:

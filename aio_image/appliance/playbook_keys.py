@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .files import make_folder, write_atomic
+from .files import add_lines, make_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
 
@@ -31,25 +31,18 @@ _DEPLOYER = "/etc/openstack_deploy/openstack_user_config.yml"
 def settle(layout: Layout) -> None:
     """Have the keys, and have them trusted, on an appliance that has the playbooks.
 
-    What is there stays: a key, and whom else authorized_keys lets in. Raises ApplianceProblem.
+    What is there stays: a key, whom else authorized_keys lets in, and whom else sshd trusts.
+    Raises ApplianceProblem.
     """
     if not layout.at(_DEPLOYER).exists():
         return
     make_folder(layout.at(_KEY).parent, 0o700)
-    line = _have(layout, _KEY, _BITS, "root")
-    allowed = layout.at(_ALLOWED)
-    known = allowed.read_bytes() if allowed.exists() else b""
-    if line not in known:
-        apart = b"" if not known or known.endswith(b"\n") else b"\n"
-        write_atomic(allowed, known + apart + line, 0o600)
+    add_lines(layout.at(_ALLOWED), _have(layout, _KEY, _BITS, "root"), 0o600)
     make_folder(layout.at(_AUTHORITY).parent)
     authority = _have(layout, _AUTHORITY, _AUTHORITY_BITS, "")
     if layout.at(_TRUSTING).exists():
         for name in _TRUSTED:
-            path = layout.at(name)
-            make_folder(path.parent)
-            if not path.exists():
-                write_atomic(path, authority)
+            add_lines(layout.at(name), authority)
 
 
 def _have(layout: Layout, name: str, bits: int, comment: str) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import os
 import shutil
 import stat
@@ -24,6 +23,7 @@ from typing import IO
 
 from .layout import Layout
 from .problems import ApplianceProblem
+from .shipped import shipped
 
 _XATTR = "AIO.xattr."
 _NEW = ".aio-restored"
@@ -44,21 +44,10 @@ class Index:
 
 def load(layout: Layout) -> Index:
     """Raises ApplianceProblem where an image has no archive, or a damaged list of it."""
-    path = layout.pristine_index
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != 1:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+    absent = "this image cannot be reset: boot a new one"
+    with shipped(layout.pristine_index, absent=absent, damaged="boot a new image") as data:
         lists = {key: tuple(data[key]) for key in ("packed", "left", "cloud", "secret")}
         return Index(**lists, copies=dict(data["copies"]), entries=frozenset(data["entries"]))
-    except FileNotFoundError as error:
-        raise ApplianceProblem(
-            f"{path}: not there", hint="this image cannot be reset: boot a new one"
-        ) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(
-            f"{path}: damaged ({type(error).__name__}: {error})", hint="boot a new image"
-        ) from error
 
 
 def verify(layout: Layout) -> None:

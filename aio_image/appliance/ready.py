@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from . import heartbeats, scrub, services, stages, units
+from .deploying import orders
 from .layout import Layout
 from .machine import Record
 from .probing import Prober
@@ -136,6 +137,9 @@ def run(layout: Layout, reporter: Reporter) -> None:
         if status.failures:
             reporter.publish(status)
         time.sleep(_FIRST_LOOK)
+    # A staged image's playbooks speak for themselves; before them there is nothing to look at.
+    while orders.left(layout):
+        time.sleep(_LONGEST_LOOK)
     status.timeline[:0] = stages.told(layout)
     kept = Record.load(layout.state, layout.personalised.read_text("utf-8").strip()).values
     host = kept["host"]

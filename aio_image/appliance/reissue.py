@@ -8,7 +8,6 @@ all are made again, so that nothing of one appliance opens another. ``pki.py`` i
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -23,6 +22,7 @@ from . import clock, pki
 from .files import make_folder, write_atomic
 from .layout import Layout
 from .problems import ApplianceProblem
+from .shipped import shipped
 
 FORMAT = 1
 KEY, CERTIFICATE, REQUEST = "key", "certificate", "request"
@@ -97,10 +97,7 @@ class Table:
 
 def load(path: Path) -> Table:
     """The table at ``path``. Raises ApplianceProblem."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != FORMAT:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+    with shipped(path, form=FORMAT) as data:
         return Table(
             tuple(_issued(row) for row in data["issued"]),
             tuple(
@@ -112,10 +109,6 @@ def load(path: Path) -> Table:
                 for row in data["files"]
             ),
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(
-            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
-        ) from error
 
 
 def _issued(row: Mapping[str, Any]) -> Issued:

@@ -53,6 +53,11 @@ def lost(what: str) -> list[str]:
 
 def place(layout: Layout, what: str) -> None:
     """Have the next boot carry out ``what``. Raises ApplianceProblem while nothing is changed."""
+    if layout.orders.exists():
+        raise ApplianceProblem(
+            f"this appliance was deployed by its own first boot: there is no state to {what} to",
+            hint="boot a fresh copy of the image, or run its playbooks again (openstack-ansible)",
+        )
     index = pristine.load(layout)
     if missing := pristine.missing_copies(layout, index):
         raise ApplianceProblem(f"{missing[0]}: not there, and a {what} needs it", details=missing)

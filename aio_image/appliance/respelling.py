@@ -6,29 +6,21 @@ which there are, in ``urls.json``; a deployer whose services take drop-ins for i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from .files import write_atomic
 from .layout import Layout
-from .problems import ApplianceProblem
+from .shipped import shipped
 
 FORMAT = 1
 
 
 def load(path: Path) -> tuple[str, ...]:
     """The files that ``path`` names. Raises ApplianceProblem."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != FORMAT:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+    with shipped(path, form=FORMAT) as data:
         return tuple(data["files"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(
-            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
-        ) from error
 
 
 def replace(layout: Layout, files: Iterable[str], before: Iterable[str], host: str) -> list[str]:

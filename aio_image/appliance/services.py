@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .problems import ApplianceProblem
+from .shipped import shipped
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class Services:
 
 def load(path: Path) -> Services:
     """Read services.json (format 1). Raises ApplianceProblem when it is absent or damaged."""
-    data = read(path)
-    try:
+    with shipped(path) as data:
         units = [unit for service in data["services"] for unit in service["units"]]
         probes = [
             replace(probe(one), kind=_kind(service, one))
@@ -62,28 +60,14 @@ def load(path: Path) -> Services:
             for each in beats
         }
         outside, dashboard = str(data["outside"]), data["dashboard"] or ""
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
     return Services(tuple(dict.fromkeys(units)), tuple(probes), heartbeats, outside, dashboard)
 
 
 def read(path: Path) -> dict[str, Any]:
     """The table of services.json as it is. Raises ApplianceProblem, as ``load`` does."""
-    try:
-        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if data["format"] != 1:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
-    except FileNotFoundError as error:
-        raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
-    return data
-
-
-def _damaged(path: Path, error: Exception) -> ApplianceProblem:
-    return ApplianceProblem(
-        f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
-    )
+    data: dict[str, Any]
+    with shipped(path) as data:
+        return data
 
 
 def _kind(service: Mapping[str, Any], probed: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ from . import (
 from .addresses import NoAddress, PublicHost
 from .config import Config
 from .config import load as load_config
+from .deploying import orders
 from .files import write_atomic
 from .layout import Layout
 from .machine import Record, Stage, digest
@@ -115,7 +116,7 @@ class Settlement:
             network.render(self.config)
 
     def stages(self) -> list[Stage]:
-        return [
+        stages = [
             Stage("network", "setting up the public interface", self._network, self._of_network),
             Stage("address", "finding the public address", self._address, self._of_address),
             Stage("secrets", "drawing new secrets", self._secrets),
@@ -136,6 +137,16 @@ class Settlement:
             Stage("overrides", "writing the owner's settings", self._overrides,
                   lambda: digest(self.config.user_variables)),
         ]  # fmt: skip
+        return [stage for stage in stages if stage.name not in self._not_here]
+
+    @property
+    def _not_here(self) -> frozenset[str]:
+        """Stages for what playbooks make: a staged image's first boot has yet to run them."""
+        if not self.layout.orders.exists():
+            return frozenset()
+        # They replace /etc/nova, too, and what was written there before.
+        later = {"database", "hypervisor"} if orders.left(self.layout) else set()
+        return frozenset({"keys", *later})
 
     def _of_network(self) -> str:
         try:

@@ -5,13 +5,12 @@ Written by the bake from ``deployers/<deployer>/settle.yaml``, where the rows ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .problems import ApplianceProblem
+from .shipped import shipped
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,8 @@ class Table:
 
 def load(path: Path) -> Table:
     """Read settle.json (format 1). Raises ApplianceProblem when it is absent or damaged."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if data["format"] != 1:
-            raise ApplianceProblem(f"{path}: format {data['format']} is not known here")
+    with shipped(path) as data:
         return of(data)
-    except FileNotFoundError as error:
-        raise ApplianceProblem(f"{path}: not there", hint="build the image again") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ApplianceProblem(
-            f"{path}: damaged ({type(error).__name__}: {error})", hint="build the image again"
-        ) from error
 
 
 def of(data: Mapping[str, Any]) -> Table:

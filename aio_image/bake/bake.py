@@ -38,15 +38,16 @@ def bake(ctx: StepContext) -> None:
     print(f"baked in {time.monotonic() - began:.1f} s", flush=True)
 
 
-def make_appliance(ctx: StepContext, root: Path) -> None:
+def make_appliance(ctx: StepContext, root: Path, more: Mapping[str, Any] | None = None) -> None:
     """Boot the tree ``root`` up to basic.target, without a network, and run bake.yml there.
 
-    Settings as of ``run``. Raises BuildError when a task fails. Be in private namespaces.
+    Settings as of ``run``; ``more`` are extra variables besides. Raises BuildError when a task
+    fails. Be in private namespaces.
     """
     began = time.monotonic()
     file = resource("playbooks") / "bake.yml"
     console = ctx.log.with_suffix(".console.log")
-    given = variables(known_release(root, ctx.step.key), ctx.step.settings)
+    given = variables(known_release(root, ctx.step.key), ctx.step.settings) | dict(more or {})
     ctx.progress("Boot the root in systemd-nspawn", 0.0)
     with nspawn.booted(root, console=console, mask=nspawn.FIRST_BOOT) as container:
         print(f"booted in {time.monotonic() - began:.1f} s", flush=True)

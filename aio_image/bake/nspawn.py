@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import signal
 import subprocess
 import time
@@ -20,20 +19,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aio_image.bake import control_groups
+from aio_image.bake.control_groups import HIERARCHY
 from aio_image.errors import BuildError, HostError
 from aio_image.host.process import Completed, clean_environment, run
 
 # What a command inside gets: nothing of the build host's.
-INSIDE = {
+_INSIDE = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
     "LC_ALL": "C.UTF-8",
 }
 
-_HIERARCHY = "/sys/fs/cgroup"
-_GROUP_PREFIX = "aio-image."
-# A group is without processes only for a moment at its beginning and at its end.
-_GROUP_STALE_SECONDS = 30
 # Units that make a boot the image's first one: masked where it is not.
 FIRST_BOOT = (
     "cloud-init-local.service",
@@ -53,15 +50,10 @@ _SPINNER = re.compile(r"\[[ *]+\] ")
 # $0 is the control group's name, the rest is nspawn's command line.
 _START = f"""
 mount -t tmpfs -o mode=0755 tmpfs /run
-mount -t cgroup2 cgroup2 {_HIERARCHY}
-mkdir {_HIERARCHY}/$0
-echo $$ > {_HIERARCHY}/$0/cgroup.procs
+mount -t cgroup2 cgroup2 {HIERARCHY}
+mkdir {HIERARCHY}/$0
+echo $$ > {HIERARCHY}/$0/cgroup.procs
 exec "$@"
-"""
-_SWEEP = f"""
-mount -t cgroup2 cgroup2 {_HIERARCHY}
-cd {_HIERARCHY}
-for group; do find "$group" -depth -type d -exec rmdir -- {{}} + ; done
 """
 
 
@@ -85,6 +77,15 @@ class Container:
         """What to put before a command for it to run at the other end of the container's cable."""
         return ["nsenter", f"--target={self.host}", "--net", "--"]
 
+    def enter(self, environment: Mapping[str, str]) -> list[str]:
+        """What to put before a command for it to run inside as root, knowing ``environment``.
+
+        Beside it there are PATH, HOME and LC_ALL of the container's own, where it does not name
+        them, and nothing of the build host's. Other users see these words: no secret in them.
+        """
+        words = [f"{name}={value}" for name, value in {**_INSIDE, **environment}.items()]
+        return ["nsenter", f"--target={self.leader}", "--all", "--", "env", "-i", *words]
+
     def run(
         self,
         argv: Sequence[str | Path],
@@ -94,10 +95,8 @@ class Container:
         timeout: float | None = None,
         check: bool = True,
     ) -> Completed:
-        """Run ``argv`` inside as root, without the build host's environment (see process.run)."""
-        variables = [f"{name}={value}" for name, value in {**INSIDE, **(env or {})}.items()]
-        enter = ["nsenter", "--target", str(self.leader), "--all", "--", "env", "-i"]
-        return run([*enter, *variables, *argv], feed=feed, timeout=timeout, check=check)
+        """Run ``argv`` inside (see enter and process.run)."""
+        return run([*self.enter(env or {}), *argv], feed=feed, timeout=timeout, check=check)
 
     def alive(self) -> bool:
         """Whether its init still runs."""
@@ -152,8 +151,8 @@ def booted(
     Needs root; be in a private mount namespace. Raises HostError when nspawn cannot
     work here and BuildError when the container does not start, or does not stop, in time.
     """
-    _sweep_groups()
-    group = _GROUP_PREFIX + secrets.token_hex(6)
+    control_groups.sweep()
+    group = control_groups.new_name()
     words = [f"systemd.unit={target}"] if target else []
     words += [f"systemd.mask={unit}" for unit in mask]
     child = _spawn(
@@ -181,7 +180,7 @@ def booted(
                 _power_off(container, child, stop_first, stop_seconds)
         finally:
             _end(child)
-            _remove_groups([group])
+            control_groups.remove([group])
 
 
 def _spawn(
@@ -354,36 +353,6 @@ def _running_jobs(container: Container) -> list[str]:
         rows = [line.split() for line in listed.output.splitlines()]
         return [row[1] for row in rows if len(row) > 3 and row[3] == "running"]
     return []
-
-
-def _sweep_groups() -> None:
-    """Remove control groups that killed builds left: old and without any process."""
-    hierarchy = next(
-        (at for at in (Path(_HIERARCHY), Path(_HIERARCHY, "unified")) if _is_group(at)), None
-    )
-    if hierarchy is None:
-        return
-    stale = []
-    for group in hierarchy.glob(f"{_GROUP_PREFIX}*"):
-        with suppress(OSError):
-            populated = "populated 1" in (group / "cgroup.events").read_text(encoding="ascii")
-            if not populated and time.time() - group.stat().st_mtime > _GROUP_STALE_SECONDS:
-                stale.append(group.name)
-    _remove_groups(stale)
-
-
-def _is_group(folder: Path) -> bool:
-    return (folder / "cgroup.controllers").exists()
-
-
-def _remove_groups(names: Sequence[str]) -> None:
-    if names:
-        # Best effort: an empty control group costs nothing and is swept by a later build.
-        run(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SWEEP, "sweep", *names],
-            check=False,
-            timeout=30,
-        )
 
 
 def tail(path: Path, lines: int = 20) -> list[str]:

@@ -11,7 +11,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -79,9 +79,9 @@ def _dig(part: Mapping[str, Any], words: Sequence[str]) -> Iterable[str]:
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: the seal's changes on top of the bake; and ``ledger.json``.
 
-    Settings: ``deployer``, ``services``, ``dormant``. Raises BuildError, one detail a problem,
-    when a canary lies outside the ledger, a file lacks one it should hold, or a private key is
-    left.
+    Settings: ``deployer``, ``level``, ``services``, ``dormant``. Raises BuildError, one detail a
+    problem, when a canary lies outside the ledger, a file lacks one it should hold, or a private
+    key is left.
     """
     run_inside(seal, ctx)
 
@@ -97,6 +97,9 @@ def seal(ctx: StepContext) -> None:
             print(f"removed {path}")
         baked = release.read(_inside(root, "/" + release.PATH))
         ledger = Ledger.of(deployer, baked["bake_id"], _installed(ctx))
+        deployed = ctx.step.settings["level"] == "deployed"
+        if not deployed:
+            ledger = without_places(ledger)
         target = _inside(root, "/" + PATH)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(ledger.text(), encoding="utf-8")
@@ -106,7 +109,8 @@ def seal(ctx: StepContext) -> None:
         found = scan_layers(root, baked_layers([*ctx.layers, ctx.output]))
         problems = disagreements(ledger, found, partial(trees.real_path, root))
         problems += private_texts(rules, root)
-        if not problems:
+        # A reset is for what the bake has deployed.
+        if not problems and deployed:
             ctx.progress("Pack what a reset puts back", 0.7)
             packed = pack(PristineRules.of(deployer), root)
             print(
@@ -125,6 +129,12 @@ def seal(ctx: StepContext) -> None:
             details=problems,
         )
     print(f"sealed in {time.monotonic() - began:.1f} s")
+
+
+def without_places(ledger: Ledger) -> Ledger:
+    """Of an image whose cloud is deployed by its first boot: the playbooks place its secrets."""
+    rows = (replace(row, files=(), mariadb=(), keystone=(), rabbitmq=()) for row in ledger.secrets)
+    return replace(ledger, secrets=tuple(rows))
 
 
 def _installed(ctx: StepContext) -> tuple[str, ...]:

@@ -21,8 +21,9 @@ from aio_image.sources.git.pins import Lock
 
 _DESCRIPTION = f"""\
 Resolves the OpenStack-Ansible release of a profile, and every git repository it names (roles,
-collections, services, their requirements), to commits. A build uses those of the lock file and
-nothing else. Shallow copies of them are kept, with the tags that versions are made of.
+collections, services, their requirements), to commits: services of the scenario, and those that
+openstack_ansible.additions carries for later. A build uses those of the lock file and nothing else.
+Shallow copies of them are kept, with the tags that versions are made of.
 
 A commit that cannot be had is an error that names it. Two ways out, both written into the lock:
 --nearest takes the head of the branch the release follows, --without leaves the repository out.
@@ -85,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         loaded.scenario.expanded,
         allowed=allowed,
         told=lambda name, done, total: _told(args, name, done, total),
+        later=loaded.additions,
     )
     path = args.output or loaded.lock_path
     new = path.with_name(f".{path.name}.new")

@@ -16,7 +16,7 @@ from aio_image.profile.load import load_profile
 # For the descriptions of commands: the steps of each deployer and level.
 STEPS_HELP = "\n".join(
     textwrap.fill(
-        f"steps ({deployer}, {level}): {', '.join(row.name for row in rows)}",
+        f"steps ({deployer}, {level}): {', '.join(dict.fromkeys(row.name for row in rows))}",
         width=95,
         subsequent_indent="  ",
         break_on_hyphens=False,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from aio_image.dib.recipe import Recipe, lines
-from aio_image.host import process
 from aio_image.sources.debian_mirror import DebianMirror, image_sources
+from aio_image.stores.dpkg import package_list
 from aio_image.systems import Release, System
 
 
@@ -44,16 +44,4 @@ def recipe(
 
 def installed(tree: Path) -> str:
     """``packages.txt`` of a root: what dpkg lists there."""
-    listed = process.run(
-        ["dpkg-query", f"--admindir={tree}/var/lib/dpkg", "--show",
-         "--showformat=${db:Status-Abbrev}\t${Package}\t${Version}\t${Installed-Size}\n"],
-    ).output  # fmt: skip
-    rows = (line.split("\t") for line in listed.splitlines())
-    # An empty package states no size.
-    return "".join(
-        sorted(
-            f"{name} {version} {size or 0}\n"
-            for state, name, version, size in rows
-            if state.startswith("ii")
-        )
-    )
+    return package_list(tree)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from aio_image import deployers, systems
-from aio_image.errors import UsageError
+from aio_image.deployers.openstack_ansible import additions, locking
+from aio_image.errors import ProfileError, UsageError
 from aio_image.plan.inputs import code_inputs, file_inputs, version_input
 from aio_image.plan.model import Input, Plan, Step, step_key
 from aio_image.plan.table import STEPS, StepRow
@@ -30,8 +32,15 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
             hint="it has: " + ", ".join(" ".join(known) for known in STEPS),
         )
     covered = _covered(loaded)
+    containers = "lxc" in loaded.scenario.expanded
+    carrying = bool(_carried(loaded))
     rows = [
-        row for row in steps_of if (gate or row.name != "gate") and (covered or not row.covered)
+        row
+        for row in steps_of
+        if (gate or row.name != "gate")
+        and (covered or not row.covered)
+        and row.containers in (None, containers)
+        and (carrying or not row.carrying)
     ]
     keys: dict[str, str] = {}
     steps: list[Step] = []
@@ -83,6 +92,39 @@ def _covered(loaded: LoadedProfile) -> bool:
     return deployers.load(deployer).covers(loaded.scenario.expanded)
 
 
+def _carried(loaded: LoadedProfile) -> list[str]:
+    """What is carried for later, and has not been left out of the lock.
+
+    Raises ProfileError where the lock has not all of its sources.
+    """
+    if loaded.profile.deployer != locking.NAME or not loaded.additions:
+        return []
+    lock = pins.read(loaded.lock_path)
+    there = {pin.url for pin in lock.sources}
+    left = {one.url for one in lock.left_out}
+    known = additions.additions()
+    rows = [known[name] for name in loaded.additions if not left & set(known[name].sources)]
+    missing = [f"{row.name}: {url}" for row in rows for url in row.sources if url not in there]
+    if missing:
+        raise ProfileError(
+            f"{loaded.lock_path}: has no sources of what openstack_ansible.additions carries",
+            details=missing,
+            hint=f"`aio-image lock {loaded.name}` fetches them; "
+            "`--set openstack_ansible.additions=[]` does without",
+        )
+    return [row.name for row in rows]
+
+
+def _locked(loaded: LoadedProfile, *, later: bool) -> pins.Lock:
+    """The lock without what is carried for later, or with nothing else: deploying reads no such."""
+    lock = pins.read(loaded.lock_path)
+    return replace(
+        lock,
+        sources=tuple(p for p in lock.sources if (p.kind == additions.KIND) == later),
+        left_out=tuple(o for o in lock.left_out if (o.kind == additions.KIND) == later),
+    )
+
+
 def _dormant(loaded: LoadedProfile) -> tuple[str, ...]:
     deployer = loaded.profile.deployer
     if deployer not in deployers.names():
@@ -113,5 +155,7 @@ _FACTS: Mapping[str, Callable[[LoadedProfile], Any]] = {
     "stand_in": lambda loaded: sorted(_table(loaded).stand_in),
     "exclude": lambda loaded: list(_table(loaded).exclude),
     # By lines, so that `aio-image plan` can say which of them changed.
-    "lock": lambda loaded: pins.read(loaded.lock_path).text().splitlines(),
+    "lock": lambda loaded: _locked(loaded, later=False).text().splitlines(),
+    "additions": _carried,
+    "addition_sources": lambda loaded: [asdict(p) for p in _locked(loaded, later=True).sources],
 }

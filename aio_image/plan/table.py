@@ -35,8 +35,10 @@ class StepRow:
     ``{distribution}`` are filled in, ``{mirror}`` and ``{element}`` once for each that the
     distribution has. ``code``: the module that runs it. ``distributions``: Python packages whose
     version decides what comes out. ``covered``: only for scenarios that the deployer's
-    tables cover. ``aside``: laid over the trees of all steps before it, other such steps' too, and
-    no part of what steps without this word are laid over: they read it only where ``needs`` says.
+    tables cover. ``containers``: only for scenarios that have services in LXC containers (true) or
+    that have none (false). ``carrying``: only where a profile carries services for later.
+    ``aside``: laid over the trees of all steps before it, other such steps' too, and no part of
+    what steps without this word are laid over: they read it only where ``needs`` says.
     """
 
     name: str
@@ -49,6 +51,8 @@ class StepRow:
     needs: tuple[str, ...] = ()
     tree: bool = False
     covered: bool = False
+    containers: bool | None = None
+    carrying: bool = False
     aside: bool = False
 
 
@@ -107,7 +111,7 @@ _BAKE = StepRow(
 _SEAL = StepRow(
     name="seal",
     title="Remove what two machines must not share",
-    settings=("deployer",),
+    settings=("deployer", "level"),
     facts=("services", "dormant"),
     files=(
         "aio_image/deployers/{deployer}/secrets.yaml",
@@ -188,7 +192,9 @@ _REACHED = (
     "mirrors.debian",
 )
 _DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
+_CONTAINERS = ("aio_image/deployers/openstack_ansible/containers.yaml",)
 _ADDITIONS = ("aio_image/deployers/openstack_ansible/additions.yaml",)
+_ORDERS = ("aio_image/deployers/openstack_ansible/orders.yaml",)
 _STAGING = ("aio_image/deployers/openstack_ansible/staged.yaml",)
 
 
@@ -231,12 +237,22 @@ _BOOTSTRAP = StepRow(
     files=_DEPLOYING,
     code="aio_image.bake.osa.bootstrap",
     tree=True,
+    containers=False,
+)
+_BOOTSTRAPS = (
+    _BOOTSTRAP,
+    replace(
+        _BOOTSTRAP,
+        files=(*_DEPLOYING, *_CONTAINERS),
+        code="aio_image.bake.osa.containers",
+        containers=True,
+    ),
 )
 _PLAYBOOKS = tuple(
     _playbook(name) for name in ("setup_hosts", "setup_infrastructure", "setup_openstack")
 )
 # A staged image deploys itself at its first boot: these are run to know what that takes.
-_TRIED = tuple(replace(row, aside=True) for row in (_BOOTSTRAP, *_PLAYBOOKS))
+_TRIED = tuple(replace(row, aside=True) for row in (*_BOOTSTRAPS, *_PLAYBOOKS))
 _STORES = StepRow(
     name="stores",
     title="Collect every package and wheel that the playbooks install",
@@ -249,17 +265,42 @@ _STORES = StepRow(
 _STAGE = StepRow(
     name="stage",
     title="Put in place what a first boot deploys itself from",
-    settings=(),
-    facts=("scenario",),
+    settings=("deployer",),
+    facts=("lock", "scenario"),
+    files=(*_DEPLOYING, *_STAGING, *_ORDERS, *_ADDITIONS),
+    code="aio_image.bake.osa.stage",
+    needs=("stores", *(row.name for row in _PLAYBOOKS)),
+    tree=True,
+)
+_ADDED = StepRow(
+    name="additions",
+    title="Add the services that are carried for later, and collect what that takes",
+    settings=_REACHED,
+    facts=("additions", "addition_sources"),
     files=(
         *_DEPLOYING,
         *_STAGING,
         *_ADDITIONS,
-        "aio_image/appliance/**",
+        # How an appliance puts a service into conf.d.
+        "aio_image/appliance/deploying/additions.py",
     ),
-    code="aio_image.bake.osa.stage",
-    needs=("stores", *(row.name for row in _PLAYBOOKS)),
+    code="aio_image.bake.osa.adding",
+    aside=True,
+    covered=True,
+    carrying=True,
+)
+# After the bake, which it leaves as it is.
+_CARRY = StepRow(
+    name="carry",
+    title="Put in place what services are added from later",
+    settings=(),
+    facts=("additions", "addition_sources"),
+    files=(*_STAGING, *_ADDITIONS),
+    code="aio_image.bake.osa.carry",
+    needs=("additions",),
     tree=True,
+    covered=True,
+    carrying=True,
 )
 # What it has not set up itself: the appliance's own.
 _OSA_BAKE = replace(
@@ -269,17 +310,29 @@ _OSA_BAKE = replace(
     code="aio_image.bake.osa.bake",
     covered=True,
 )
+# The same of a tree that its first boot deploys.
+_STAGED_BAKE = replace(
+    _OSA_BAKE,
+    title="Make an appliance of what a first boot deploys",
+    files=(*_OSA_BAKE.files, *_ORDERS),
+    code="aio_image.bake.osa.staged_bake",
+)
 # What makes an image of an appliance's tree, whoever deployed it.
 _FROM_TREE = (_SEAL, _GATE, _IMAGE, _MANIFEST)
 # By deployer and level: the steps of a build, in the order they run.
 STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
     ("debian", "deployed"): (_ROOT, _BAKE, *_FROM_TREE),
     ("openstack-ansible", "deployed"): (
-        *(_ROOT, _SOURCES, _RUNTIME, _BOOTSTRAP, *_PLAYBOOKS, _OSA_BAKE),
+        *(_ROOT, _SOURCES, _RUNTIME, *_BOOTSTRAPS, *_PLAYBOOKS, _ADDED, _OSA_BAKE, _CARRY),
         *(replace(row, covered=True) for row in _FROM_TREE),
     ),
-    # Nothing of it has been booted: what comes after `stage` is still to be written.
-    ("openstack-ansible", "staged"): (_ROOT, _SOURCES, _RUNTIME, *_TRIED, _STORES, _STAGE),
+    # Without a gate: a first boot takes as long as all playbooks do, which the build has just run.
+    ("openstack-ansible", "staged"): (
+        *(_ROOT, _SOURCES, _RUNTIME, *_TRIED, _STORES, _STAGE, _STAGED_BAKE),
+        replace(_SEAL, covered=True),
+        replace(_IMAGE, covered=True, needs=()),
+        replace(_MANIFEST, covered=True, needs=("image",)),
+    ),
 }
 
 # Every name there is, for command lines; a plan has those of its deployer.

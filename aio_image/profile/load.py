@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from aio_image import deployers, systems
+from aio_image.deployers.openstack_ansible.additions import additions
 from aio_image.errors import ProfileError, UsageError
 from aio_image.profile import ability, messages
 from aio_image.profile.document import Node
@@ -19,6 +20,8 @@ from aio_image.profile.problems import Origin, Problem, meant, shown
 from aio_image.profile.scenario import Scenario, read_scenario
 from aio_image.profile.schema import Profile, section_of
 
+# The deployer that services can be added by later.
+_ADDING = "openstack-ansible"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -52,6 +55,12 @@ class LoadedProfile:
         if self.profile.deployer not in deployers.names():
             return self.scenario.services
         return deployers.load(self.profile.deployer).services_of(self.scenario.expanded)
+
+    @property
+    def additions(self) -> tuple[str, ...]:
+        """Services that are carried for later, sorted, without those that the scenario has."""
+        asked = self.profile.openstack_ansible.additions
+        return tuple(sorted(set(asked) - set(self.scenario.expanded)))
 
     @property
     def lock_path(self) -> Path:
@@ -130,6 +139,7 @@ def load_profile(name: str, settings: Sequence[str] = ()) -> LoadedProfile:
     profile = _check_values(layered, problems)
     scenario = _check_scenario(layered, problems)
     _check_system(layered, problems)
+    _check_additions(layered, problems)
     if problems or profile is None or scenario is None:
         unique = sorted(set(problems), key=_in_reading_order)
         count = f"{len(unique)} problem{'s' if len(unique) > 1 else ''}"
@@ -224,3 +234,26 @@ def _check_system(layered: Layered, problems: list[Problem]) -> None:
     if support and release.value not in support.systems.get(system.name, ()):
         message = f"{support.who} is not for {system.title} '{release.value}', but for {support}"
         problems.append(Problem(release.origin, "system.release", message))
+
+
+def _check_additions(layered: Layered, problems: list[Problem]) -> None:
+    """Check that what is to be carried for later can be added, and once only."""
+    root, key = layered.root, "openstack_ansible.additions"
+    path = tuple(key.split("."))
+    rows = root.find(path)
+    names = rows.plain()
+    if not isinstance(names, list) or root.find(("deployer",)).value != _ADDING:
+        return
+    known = additions()
+    for number, name in enumerate(names):
+        if not isinstance(name, str):
+            continue
+        origin, at = root.find((*path, number)).origin, f"{key}[{number}]"
+        if name not in known:
+            message = f"'{name}' is none of: {', '.join(known)}{meant(name, known)}"
+            problems.append(Problem(origin, at, message))
+        elif name in names[:number]:
+            problems.append(Problem(origin, at, f"'{name}' is given twice"))
+    if names and root.find(("level",)).value == "staged":
+        message = "a staged image carries nothing for later yet: set it to [], or level to deployed"
+        problems.append(Problem(rows.origin, key, message))

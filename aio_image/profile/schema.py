@@ -137,6 +137,8 @@ class OpenStackAnsible(_Section):
     """A tag, series (`2026.1`), branch or commit; `latest` is the newest stable tag."""
     lock: Line | None
     """The lock file; null: `<profile>.lock.yaml` in the folder `aio-image` is called in."""
+    additions: tuple[Line, ...]
+    """Services that the image carries for later, as `barbican`: `aio enable` adds them offline."""
 
 
 class Packages(_Section):

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from aio_image.errors import HostError
 
 _STATUS = "var/lib/dpkg/status"
-_FIELD = re.compile(r"^(Package|Version|Status): (.*)$", re.MULTILINE)
+_FIELD = re.compile(r"^(Package|Version|Status|Installed-Size): (.*)$", re.MULTILINE)
 
 
-def installed(root: Path) -> dict[str, str]:
-    """Package → version of each that is installed in the tree ``root``.
+@dataclass(frozen=True, order=True)
+class Package:
+    """``size`` is what it takes on disk, in KiB; an empty package may state none: 0."""
+
+    name: str
+    version: str
+    size: int
+
+
+def installed(root: Path) -> list[Package]:
+    """Those that are installed in the tree ``root``, sorted; for two architectures it comes twice.
 
     Raises HostError where dpkg has no database.
     """
@@ -21,7 +32,23 @@ def installed(root: Path) -> dict[str, str]:
     except OSError as error:
         raise HostError(f"{root / _STATUS}: {error.strerror}") from error
     rows = (dict(_FIELD.findall(stanza)) for stanza in text.split("\n\n"))
-    return {row["Package"]: row["Version"] for row in rows if _is_installed(row)}
+    return sorted(
+        Package(row["Package"], row["Version"], int(row.get("Installed-Size", 0)))
+        for row in rows
+        if _is_installed(row)
+    )
+
+
+def newer(after: Iterable[Package], before: Iterable[Package]) -> dict[str, str]:
+    """Name → version of those of ``after`` that are not, in that version, in ``before``."""
+    there = {(each.name, each.version) for each in before}
+    return {each.name: each.version for each in after if (each.name, each.version) not in there}
+
+
+def package_list(root: Path) -> str:
+    """``packages.txt`` of a tree: a line with name, version and size for each installed package."""
+    rows = (f"{each.name} {each.version} {each.size}\n" for each in installed(root))
+    return "".join(sorted(rows))
 
 
 def _is_installed(row: dict[str, str]) -> bool:

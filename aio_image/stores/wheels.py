@@ -89,7 +89,7 @@ def make_store(
     What ``store`` has is neither fetched nor built again. ``told(name, done, total)`` is called as
     wheels come. Raises MirrorError with a line for each that is not to be had.
     """
-    rows = [_Wanted(one.name, one.requirement, one.version) for one in frozen]
+    rows = [_Wanted(one.name, one.requirement, _version(one)) for one in frozen]
     there = {row.name for row in rows}
     rows += [_Wanted(name, name, "") for name in tools if name not in there]
     wanted = sorted(dict.fromkeys(rows), key=lambda row: (row.name, row.requirement))
@@ -110,6 +110,14 @@ def make_store(
             hint="pip's own configuration on the build host says which index is asked",
         )
     return _write(store, {path.parent.name: path for path in found.values()})
+
+
+def _version(one: Frozen) -> str:
+    """What its wheel is to be of; "" where the requirement says a commit.
+
+    pbr counts from the newest tag it sees, and not every installer's clone has tags (uv's has not).
+    """
+    return "" if one.requirement.startswith("git+") else one.version
 
 
 def _write(store: Path, wheels: dict[str, Path]) -> StoredSet:

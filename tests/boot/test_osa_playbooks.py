@@ -17,12 +17,12 @@ from typing import TextIO
 
 import pytest
 
-from aio_image.bake.nspawn import INSIDE
 from aio_image.bake.osa.playbooks import Watch
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.host.process import follow
 from tests.boot.conftest import told
 from tests.boot.native.boot import Boot, powered
+from tests.boot.native.deploying import in_a_container
 from tests.boot.native.disk import RootDisk
 from tests.boot.table import Table
 from tests.private import in_private
@@ -47,9 +47,12 @@ def test_they_change_no_password(base: RootDisk, scratch: Path, results: Path) -
                 pytest.skip("not an image of OpenStack-Ansible")
             table.note(healthy=round(boot.until_healthy(), 1))
             before = _passwords(boot)
-            for playbook in told("PLAYBOOKS", "openstack.osa.setup_openstack").split():
-                status = _play(boot, playbook, table, log)
-                assert status == 0, f"{playbook}: see {log}"
+            with in_a_container(boot.root):
+                boot.inside("systemctl", "daemon-reload")
+                for playbook in told("PLAYBOOKS", "openstack.osa.setup_openstack").split():
+                    status = _play(boot, playbook, table, log)
+                    assert status == 0, f"{playbook}: see {log}"
+            boot.inside("systemctl", "daemon-reload")
             assert _passwords(boot) == before
             answer = boot.token()
             assert answer["status"] == 201, answer
@@ -79,14 +82,12 @@ def _play(boot: Boot, playbook: str, table: Table, log: Path) -> int:
     assert boot.container is not None
     began = boot.seconds
     watch = Watch(0, lambda *_: None)
-    settings = {**INSIDE, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"}
-    variables = [f"{name}={value}" for name, value in settings.items()]
-    enter = ["nsenter", "--target", str(boot.container.leader), "--all", "--", "env", "-i"]
+    enter = boot.container.enter({"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"})
     boot.inside("tee", _VARIABLES, feed=json.dumps(deployment().bake))
     words = ["openstack-ansible", playbook, "-e", f"@{_VARIABLES}"]
     command = f"cd {_CLONE} && exec {shlex.join(words)}"
     with log.open("a", encoding="utf-8") as sink:
-        status = follow([*enter, *variables, "bash", "-c", command], partial(_line, watch, sink))
+        status = follow([*enter, "bash", "-c", command], partial(_line, watch, sink))
     said = "; ".join(f"{one.task}: {one.said[:200]}" for one in watch.failures)
     table.add(
         playbook=playbook,

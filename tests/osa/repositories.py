@@ -75,6 +75,7 @@ def upstream(folder: Path) -> Upstream:
         "os_nova": repository(mirror, "opendev.org", "openstack/openstack-ansible-os_nova"),
         "os_horizon": repository(mirror, "opendev.org", "openstack/openstack-ansible-os_horizon"),
         "nova": repository(mirror, "opendev.org", "openstack/nova"),
+        "barbican": repository(mirror, "opendev.org", "openstack/barbican"),
         "requirements": repository(mirror, "opendev.org", "openstack/requirements"),
         "openstack.osa": repository(mirror, "opendev.org", "openstack/openstack-ansible-plugins"),
         "adriacloud.kubernetes": repository(mirror, "github.com", "adriacloud/kubernetes"),
@@ -93,6 +94,7 @@ def upstream(folder: Path) -> Upstream:
     parts["nova"].commit({"setup.cfg": "[metadata]\n"}, tag="33.0.0")
     for _ in range(3):
         nova = parts["nova"].commit({})
+    barbican = parts["barbican"].commit({"setup.cfg": "[metadata]\n"}, tag="22.0.0")
     constraints = parts["requirements"].commit({"upper-constraints.txt": "pbr===7\n"})
     parts["openstack.osa"].commit({"galaxy.yml": "name: osa\n"}, branch="stable/2026.1")
     parts["adriacloud.kubernetes"].commit(
@@ -145,6 +147,12 @@ def upstream(folder: Path) -> Upstream:
                 "nova_git_repo": "{{ openstack_opendev_base_url}}//openstack/nova",
                 "nova_git_install_branch": nova,
                 "nova_git_track_branch": "None",
+            }
+        ),
+        "inventory/group_vars/barbican_all/source_git.yml": yaml.safe_dump(
+            {
+                "barbican_git_repo": "{{ openstack_opendev_base_url }}/openstack/barbican",
+                "barbican_git_install_branch": barbican,
             }
         ),
         "inventory/group_vars/heat_all/source_git.yml": yaml.safe_dump(

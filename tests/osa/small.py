@@ -19,6 +19,11 @@ ORDER = "var/log/order"
 # Of the roles' own repositories these are at the mirror; what the release names besides is not.
 MISSING = "frrouting"
 VENV = f"/openstack/venvs/nova-{RELEASE}"
+# A service that no scenario here has: it is added later.
+LATER = "barbican"
+LATER_VENV = f"/openstack/venvs/{LATER}-{RELEASE}"
+# Its playbook fails while this file is there.
+NO_ROOM = "/var/lib/no-room"
 
 _BOOTSTRAP_ANSIBLE = """\
 #!/bin/bash
@@ -65,10 +70,10 @@ backend-path = ["."]
 _BACKEND = """\
 import zipfile
 def build_wheel(folder, config_settings=None, metadata_directory=None):
-    name, info = "nova-33.0.1-py3-none-any.whl", "nova-33.0.1.dist-info"
+    name, info = "SERVICE-33.0.1-py3-none-any.whl", "SERVICE-33.0.1.dist-info"
     with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        wheel.writestr("nova.py", "")
-        about = "Metadata-Version: 2.1\\nName: nova\\nVersion: 33.0.1\\n"
+        wheel.writestr("SERVICE.py", "")
+        about = "Metadata-Version: 2.1\\nName: SERVICE\\nVersion: 33.0.1\\n"
         wheel.writestr(f"{info}/METADATA", about)
         tag = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
         wheel.writestr(f"{info}/WHEEL", tag)
@@ -89,7 +94,7 @@ class Small:
 def small(folder: Path, page: str) -> Small:
     """The release 33.0.1, whose setup_infrastructure needs what answers at the URL ``page``.
 
-    Nova's pin is no commit of the mirror, and neither is the role ``frrouting``.
+    The mirror lacks the commits of nova and barbican, and the role ``frrouting``.
     """
     mirror = folder / "mirror"
     parts = {
@@ -97,6 +102,7 @@ def small(folder: Path, page: str) -> Small:
             mirror, "opendev.org", "openstack/openstack-ansible-openstack_hosts"
         ),
         "nova": repository(mirror, "opendev.org", "openstack/nova"),
+        LATER: repository(mirror, "opendev.org", f"openstack/{LATER}"),
         "requirements": repository(mirror, "opendev.org", "openstack/requirements"),
         "openstack.osa": repository(mirror, "opendev.org", "openstack/openstack-ansible-plugins"),
         "kubernetes.core": repository(mirror, "github.com", "ansible-collections/kubernetes.core"),
@@ -104,8 +110,10 @@ def small(folder: Path, page: str) -> Small:
     role = parts["openstack_hosts"].commit({"tasks/main.yml": _yaml(_ROLE)})
     # The branch goes on: who takes its head takes another commit than the release names.
     parts["openstack_hosts"].commit({"README": "later"}, branch="stable/2026.1")
-    parts["nova"].commit({"pyproject.toml": _PYPROJECT, "build.py": _BACKEND}, tag="33.0.0")
-    parts["nova"].commit({"README": "head"}, branch="stable/2026.1")
+    for name in ("nova", LATER):
+        backend = _BACKEND.replace("SERVICE", name)
+        parts[name].commit({"pyproject.toml": _PYPROJECT, "build.py": backend}, tag="33.0.0")
+        parts[name].commit({"README": "head"}, branch="stable/2026.1")
     constraints = parts["requirements"].commit({"upper-constraints.txt": "pbr===7\n"})
     parts["kubernetes.core"].commit(
         {"galaxy.yml": _galaxy("kubernetes", "core", "5.1.0"), "README.md": ""}, tag="5.1.0"
@@ -162,13 +170,16 @@ def _release(role: str, constraints: str) -> dict[str, str]:
                 "requirements_git_track_branch": "stable/2026.1",
             }
         ),
-        "inventory/group_vars/nova_all/source_git.yml": _yaml(
-            {
-                "nova_git_repo": "{{ openstack_opendev_base_url }}/openstack/nova",
-                "nova_git_install_branch": "5" * 40,
-                "nova_git_track_branch": "stable/2026.1",
-            }
-        ),
+        **{
+            f"inventory/group_vars/{name}_all/source_git.yml": _yaml(
+                {
+                    f"{name}_git_repo": f"{{{{ openstack_opendev_base_url }}}}/openstack/{name}",
+                    f"{name}_git_install_branch": "5" * 40,
+                    f"{name}_git_track_branch": "stable/2026.1",
+                }
+            )
+            for name in ("nova", LATER)
+        },
         "etc/openstack_deploy/user_secrets.yml": "nova_service_password:\nnova_pool_uuid:\n",
         "scripts/bootstrap-ansible.sh": _BOOTSTRAP_ANSIBLE,
         "scripts/bootstrap-aio.sh": _BOOTSTRAP_AIO,
@@ -221,6 +232,22 @@ _AIO = [
                 },
             },
             {
+                "name": "A folder for what runs where",
+                "ansible.builtin.file": {
+                    "path": "/etc/openstack_deploy/conf.d",
+                    "state": "directory",
+                    "mode": "0755",
+                },
+            },
+            {
+                "name": "Keystone runs here",
+                "ansible.builtin.copy": {
+                    "dest": "/etc/openstack_deploy/conf.d/keystone.yml",
+                    "content": "identity_hosts: {aio1: {ip: 172.29.236.100}}\n",
+                    "mode": "0644",
+                },
+            },
+            {
                 "name": "Secrets, where there are none yet",
                 "ansible.builtin.copy": {
                     "dest": "/etc/openstack_deploy/user_secrets.yml",
@@ -258,7 +285,10 @@ echo '{"users": []}' > "$2"
 
 def _playbooks(page: str) -> dict[str, list[dict[str, object]]]:
     def play(name: str, *tasks: dict[str, object]) -> list[dict[str, object]]:
-        return [{"name": name, "hosts": "aio1", "gather_facts": False, "tasks": list(tasks)}]
+        # Handlers run after a failure, too, as OpenStack-Ansible has it.
+        common = {"hosts": "aio1", "gather_facts": False, "force_handlers": True}
+        handlers = [{"name": "Look again", "ansible.builtin.command": "true"}]
+        return [{"name": name, **common, "tasks": list(tasks), "handlers": handlers}]
 
     return {
         "setup_hosts": [
@@ -271,6 +301,11 @@ def _playbooks(page: str) -> dict[str, list[dict[str, object]]]:
         ],
         "setup_infrastructure": play(
             "Infrastructure",
+            {
+                "name": "Something new",
+                "ansible.builtin.command": "true",
+                "notify": "Look again",
+            },
             {
                 "name": "Fetch from afar",
                 "ansible.builtin.uri": {"url": page},
@@ -312,30 +347,57 @@ def _playbooks(page: str) -> dict[str, list[dict[str, object]]]:
                     "update_cache": True,
                 },
             },
-            {
-                "name": "A virtualenv",
-                "ansible.builtin.command": {
-                    "argv": [
-                        "python3",
-                        "-m",
-                        "venv",
-                        "--without-pip",
-                        "--system-site-packages",
-                        VENV,
-                    ],
-                    "creates": f"{VENV}/bin/python",
-                },
-            },
-            {
-                "name": "Nova in it",
-                "ansible.builtin.command": f"{VENV}/bin/python -m pip install"
-                f" {{{{ pip_install_options | default('') }}}} git+{_OPENDEV}/nova"
-                "@{{ nova_git_install_branch }}",
-                "environment": "{{ deployment_environment_variables | default({}) }}",
-            },
+            *_virtualenv("nova", VENV),
             _note("setup_openstack"),
         ),
+        LATER: play(
+            "A service for later",
+            {
+                "name": "Is it told of",
+                "ansible.builtin.command": "grep -q key_manager_hosts"
+                f" /etc/openstack_deploy/conf.d/{LATER}.yml",
+            },
+            {"name": "Is there room", "ansible.builtin.command": f"test ! -e {NO_ROOM}"},
+            {
+                "name": "Packages",
+                "ansible.builtin.apt": {
+                    "name": ["hello", "sl"],
+                    "state": "{{ package_state | default('latest') }}",
+                    "update_cache": True,
+                    "cache_valid_time": 600,
+                },
+                "environment": "{{ deployment_environment_variables | default({}) }}",
+            },
+            *_virtualenv(LATER, LATER_VENV),
+            {
+                "name": "Say so",
+                "ansible.builtin.shell": f"echo {LATER} {{{{ package_state | default('latest') }}}}"
+                f" >> /{ORDER}",
+            },
+        ),
     }
+
+
+def _virtualenv(service: str, place: str) -> list[dict[str, object]]:
+    """Tasks that install ``service`` from git into a virtualenv of its own."""
+    return [
+        {
+            "name": "A virtualenv",
+            "ansible.builtin.command": {
+                "argv": [
+                    *("python3", "-m", "venv", "--without-pip", "--system-site-packages", place)
+                ],
+                "creates": f"{place}/bin/python",
+            },
+        },
+        {
+            "name": f"{service.capitalize()} in it",
+            "ansible.builtin.command": f"{place}/bin/python -m pip install"
+            f" {{{{ pip_install_options | default('') }}}} git+{_OPENDEV}/{service}"
+            f"@{{{{ {service}_git_install_branch }}}}",
+            "environment": "{{ deployment_environment_variables | default({}) }}",
+        },
+    ]
 
 
 def _galaxy(

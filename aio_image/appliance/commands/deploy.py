@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .. import readdress
 from ..deploying import orders, work
 from ..layout import Layout
 from ..status import Reporter
@@ -17,7 +18,12 @@ def run(given: argparse.Namespace, layout: Layout) -> int:
     if given.list:
         print(listing(layout))
         return 0
-    work.run(layout, Reporter(layout))
+    left = orders.left(layout)
+    reporter = Reporter(layout)
+    work.run(layout, reporter)
+    if left and layout.settle.exists():
+        # What waited for the cloud to be there. Cut off before, the next boot does it.
+        readdress.now(layout, reporter)
     return 0
 
 

@@ -1,9 +1,10 @@
 """Services that OpenStack-Ansible's own playbooks add to the cloud, for ``aio enable``.
 
 Which there are is ``/usr/share/aio/additions.json``: ``{"format": 1, "folder", "wrapper", "runner",
-"environment" (all as in ``orders``), "git": folder of the image's repositories, "rows": {name:
-{"title", "group", "playbooks", "sources"}}}``. One that was interrupted, or failed, is begun again
-by the same command: playbooks may be repeated.
+"environment" (all as in ``orders``), "git": folder of the image's repositories, "variables": a file
+of more variables for these playbooks, "apt": the apt.conf of what is carried, or both empty,
+"rows": {name: {"title", "group", "playbooks", "sources"}}}``. One that was interrupted, or failed,
+is begun again by the same command: playbooks may be repeated.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from ..files import write_atomic
 from ..layout import Layout
 from ..problems import ApplianceProblem
+from ..storage import programs
 from . import work
 from .events import Progress
 from .orders import Orders
@@ -76,15 +78,23 @@ def add(layout: Layout, one: Addition, told: Told) -> bool:
     if missing:
         raise ApplianceProblem(
             f"this image has no sources of {one.name}: {', '.join(missing)}",
-            hint="an image that was built with it in its scenario has them",
+            hint="an image whose profile names it in openstack_ansible.additions has them",
         )
-    _write_conf(layout, one)
+    write_conf(layout, one.name, one.group)
     orders = Orders(
         table["folder"], table["wrapper"], table["runner"], table["environment"], {}, ()
     )
+    if table["apt"]:
+        # Roles ask for it only where the appliance's own indexes are old.
+        programs.run("apt-get", f"--config-file={table['apt']}", "update")
+    more = ["-e", f"@{table['variables']}"] if table["variables"] else []
     for playbook in one.playbooks:
         told(f"running {playbook}")
-        work.play(layout, orders, playbook, _teller(playbook, told))
+        try:
+            work.play(layout, orders, playbook, _teller(playbook, told), more=more)
+        except ApplianceProblem as problem:
+            hint = f"mended, `aio enable {one.name}` goes on"
+            raise ApplianceProblem(problem.message, hint=hint) from problem
     names = sorted({*_added(layout), one.name})
     write_atomic(layout.added, json.dumps({"format": FORMAT, "added": names}) + "\n")
     return True
@@ -102,8 +112,8 @@ def _teller(playbook: str, told: Told) -> Callable[[Progress], None]:
     return tell
 
 
-def _write_conf(layout: Layout, one: Addition) -> None:
-    """conf.d's file of the service, on the host that the others are on."""
+def write_conf(layout: Layout, name: str, group: str) -> None:
+    """conf.d's file of the service ``name``, on the host that the others are on."""
     import yaml  # noqa: PLC0415 - only who adds a service needs it
 
     like = layout.at(f"{_CONF}/{_LIKE}")
@@ -113,9 +123,9 @@ def _write_conf(layout: Layout, one: Addition) -> None:
         raise ApplianceProblem(
             f"{like}: {error}", hint="OpenStack-Ansible's conf.d has to be there"
         ) from error
-    path = layout.at(f"{_CONF}/{one.name}.yml")
+    path = layout.at(f"{_CONF}/{name}.yml")
     if not path.exists():
-        write_atomic(path, yaml.safe_dump({one.group: hosts}, explicit_start=True))
+        write_atomic(path, yaml.safe_dump({group: hosts}, explicit_start=True))
 
 
 def _copy(git: str, url: str) -> str:

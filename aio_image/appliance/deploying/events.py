@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?P<name>.*)\] \**$")
+_TASK = re.compile(r"^(?P<kind>TASK|RUNNING HANDLER) \[(?P<name>.*)\] \**$")
 _PLAY = re.compile(r"^PLAY \[(?P<name>.*)\] \**$")
-_STARTS = ("playbook_on_task_start", "playbook_on_handler_task_start")
+# Of handlers, too: what Ansible prints tells them apart.
+_START = "playbook_on_task_start"
 _FAILED = ("runner_on_failed", "runner_on_unreachable")
 _LONGEST = 300
 
@@ -56,18 +57,19 @@ class Progress:
 
     def _event(self, event: Mapping[str, Any]) -> None:
         kind, data = event["event"], event.get("event_data") or {}
+        handling = False
         for said in str(event.get("stdout") or "").splitlines():
             self.last = said.strip()[:_LONGEST] or self.last
             # Of what did not fail, runner is asked for nothing but what Ansible prints.
             if found := _TASK.match(said):
-                self.task = found["name"]
+                self.task, handling = found["name"], found["kind"] != "TASK"
         if kind == "playbook_on_play_start":
             self.plays += 1
-        elif kind in _STARTS:
+        elif kind == _START:
             self.tasks += 1
             # Handlers run after a failure, too, and fail where it left things half done.
-            self._handling = kind != _STARTS[0]
-            if not self._handling:
+            self._handling = handling
+            if not handling:
                 self.cause = ""  # whatever failed before was mended in a rescue
         elif kind in _FAILED and not data.get("ignore_errors"):
             known = self.cause if self._handling else ""
@@ -77,21 +79,26 @@ class Progress:
 def _cause(data: Mapping[str, Any], task: str) -> str:
     result = data.get("res") or {}
     where = f" ({data['task_path']})" if data.get("task_path") else ""
-    return _one_line(f"task “{task}”{where}: {_reason(result)}")
+    said = reason(result) or "failed without a message"
+    return _one_line(f"task “{task}”{where}: {said}")
 
 
-def _reason(result: Mapping[str, Any]) -> str:
+def reason(result: Mapping[str, Any]) -> str:
+    """The most telling part of a task's result (of a loop: of the first item that failed).
+
+    "" where it says nothing. (Common return values: docs.ansible.com.)
+    """
     if result.get("_ansible_no_log") or "censored" in result:
         return "its output is hidden because it may hold secrets (no_log)"
     said = str(result.get("msg") or "")
     for item in result.get("results") or ():
         if isinstance(item, dict) and item.get("failed"):
-            return _reason(item)
+            return reason(item)
     for stream in ("stderr", "module_stderr", "stdout"):
         lines = str(result.get(stream) or "").strip().splitlines()
         if lines and said in ("", "non-zero return code", "MODULE FAILURE"):
             said = f"exit {result.get('rc')}: {lines[-1]}"
-    return said or "failed without a message"
+    return said
 
 
 def _one_line(text: str) -> str:

@@ -96,6 +96,14 @@ def over(layout: Layout) -> list[Done]:
         return []
 
 
+def left(layout: Layout) -> list[str]:
+    """Names of the steps still to come; none where the image has no orders. Raises as ``load``."""
+    if not layout.orders.exists():
+        return []
+    done = {one.name for one in over(layout)}
+    return [step.name for step in load(layout.orders).steps if step.name not in done]
+
+
 def note(layout: Layout, done: list[Done]) -> None:
     """Remember across power cuts that these are over."""
     table = {"format": FORMAT, "done": [asdict(one) for one in done]}

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..layout import Layout
 from ..problems import ApplianceProblem
+from ..shipped import shipped
 from . import answers, failed, keys, mariadb, ovsdb, rabbitmq
 from .model import Finding, ask, do
 
@@ -27,17 +28,12 @@ _WATCHER = "aio-ready.service"
 
 def parts(layout: Layout) -> list[Mapping[str, Any]]:
     """The rows of recovery.json, in order. Raises ApplianceProblem."""
-    path = layout.recovery
-    try:
-        data = json.loads(path.read_text("utf-8"))
+    path, cure = layout.recovery, "boot a new image"
+    with shipped(path, form=None, absent=cure, damaged=cure) as data:
         rows: list[Mapping[str, Any]] = data["parts"]
         unknown = {row["kind"] for row in rows} - set(_KINDS)
         if data["format"] != 1 or unknown:
             raise ApplianceProblem(f"{path}: of another format ({', '.join(unknown)})")
-    except FileNotFoundError as error:
-        raise ApplianceProblem(f"{path}: not there", hint="boot a new image") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ApplianceProblem(f"{path}: damaged ({error})", hint="boot a new image") from error
     return rows
 
 

@@ -18,11 +18,12 @@ from aio_image.bake.osa import additions, broker, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
+from aio_image.bake.osa.files import inside, write
 from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
-from aio_image.dib.apt_root import installed
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
+from aio_image.stores.dpkg import package_list
 
 _NAME_STAYS = "etc/cloud/cloud.cfg.d/91-aio-name.cfg"
 
@@ -54,24 +55,24 @@ def bake(ctx: StepContext) -> None:
         for path in urls.note(root):
             print(f"spells the public host: {path}", flush=True)
         # What the playbooks have installed, of which the root's own list knows nothing.
-        (ctx.output / "packages.txt").write_text(installed(root), encoding="utf-8")
+        (ctx.output / "packages.txt").write_text(package_list(root), encoding="utf-8")
 
 
 def keep_name(root: Path) -> None:
     """Have cloud-init leave the machine's name, by which services and inventory know it, alone."""
-    (root / _NAME_STAYS).write_text("preserve_hostname: true\n", encoding="utf-8")
+    write(root, _NAME_STAYS, "preserve_hostname: true\n")
 
 
 def _passwords(root: Path) -> dict[str, str]:
     """RabbitMQ's users and their passwords in this build."""
-    secrets = yaml.safe_load((root / SECRETS.lstrip("/")).read_text("utf-8"))
+    secrets = yaml.safe_load(inside(root, SECRETS).read_text("utf-8"))
     rows = deployers.load("openstack-ansible").secrets
     return {user: secrets[row.name] for row in rows for user in row.rabbitmq}
 
 
 def forget_secrets(root: Path) -> None:
     """Leave of user_secrets.yml what is no secret: the UUIDs."""
-    path = root / SECRETS.lstrip("/")
+    path = inside(root, SECRETS)
     kept = {
         name: value
         for name, value in yaml.safe_load(path.read_text("utf-8")).items()

@@ -6,24 +6,27 @@ With canaries for secrets, fixed internal addresses, and a name where the public
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from aio_image.bake import release
 from aio_image.bake.canary import bake_id, canary
 from aio_image.bake.inside import run_inside
 from aio_image.bake.ledger import ENDPOINT_HOST
+from aio_image.bake.osa.files import inside, write
 from aio_image.bake.osa.room import Room, entered
 from aio_image.bake.osa.scripts import run_script
 from aio_image.bake.osa.sources import CLONE, DEPLOY
 from aio_image.deployers.openstack_ansible.deploying import deployment, secret_names, secrets_of
 from aio_image.execution.context import StepContext
-from aio_image.sources.git.pins import Lock, parse
+from aio_image.sources.git.pins import parse
 
 SECRETS = f"{DEPLOY}/user_secrets.yml"
-_RELEASE = "/etc/aio/release.yaml"
+_SHIPPED = f"{CLONE}/etc/openstack_deploy/user_secrets.yml"
 _EXTRA = "/run/aio-bootstrap.json"
 
 
@@ -38,17 +41,27 @@ def run(ctx: StepContext) -> None:
 
 def bootstrap(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
-    lock = parse("\n".join(ctx.step.settings["lock"]))
+    with bootstrapped(ctx, bootstrap_variables()):
+        pass
+
+
+@contextmanager
+def bootstrapped(ctx: StepContext, variables: Mapping[str, Any]) -> Iterator[Path]:
+    """Run it with extra ``variables``; the block then has the step's tree."""
     with entered(ctx) as room:
-        _write_settings(room.root, ctx, lock)
+        bake = bake_id(ctx.step.key)
+        secrets = secrets_of(shipped_secrets(room.root), canary, bake)
+        write(room.root, SECRETS, yaml.safe_dump(secrets, width=1000), 0o600)
+        write(room.root, release.PATH, yaml.safe_dump(about(ctx, bake), sort_keys=False))
         _reachable(room)
-        _extra(room)
+        room.container.run(["tee", _EXTRA], feed=json.dumps(variables))
         environment = {
             "SCENARIO": ctx.step.settings["scenario"],
             "BOOTSTRAP_EXTRA_PARAMS": f"-e @{_EXTRA}",
         }
         run_script(ctx, room, "bootstrap-aio.sh", environment)
         _note_modules(room.root)
+        yield room.root
 
 
 def bootstrap_variables() -> dict[str, Any]:
@@ -61,19 +74,24 @@ def bootstrap_variables() -> dict[str, Any]:
     }
 
 
-def _write_settings(root: Path, ctx: StepContext, lock: Lock) -> None:
-    bake = bake_id(ctx.step.key)
-    shipped = _inside(root, f"{CLONE}/etc/openstack_deploy/user_secrets.yml")
-    names = secret_names(shipped.read_text("utf-8"))
-    _write(root, SECRETS, yaml.safe_dump(secrets_of(names, canary, bake), width=1000), 0o600)
-    release = {
+def shipped_secrets(root: Path) -> tuple[str, ...]:
+    """The names of all secrets of the release in the tree ``root``."""
+    return secret_names(inside(root, _SHIPPED).read_text("utf-8"))
+
+
+def about(ctx: StepContext, bake: str) -> dict[str, str]:
+    """What release.yaml says that a later step could not know. ``bake`` is the bake id.
+
+    Settings: ``lock``, ``scenario``, ``deployer``.
+    """
+    lock = parse("\n".join(ctx.step.settings["lock"]))
+    return {
         "bake_id": bake,
         "deployer": ctx.step.settings["deployer"],
         "scenario": ctx.step.settings["scenario"],
         "release": lock.release,
         "series": lock.series,
     }
-    _write(root, _RELEASE, yaml.safe_dump(release, sort_keys=False), 0o644)
 
 
 def _reachable(room: Room) -> None:
@@ -83,24 +101,6 @@ def _reachable(room: Room) -> None:
     room.container.run(["systemctl", "restart", "ssh.service"], check=False)
 
 
-def _extra(room: Room) -> None:
-    room.container.run(["tee", _EXTRA], feed=json.dumps(bootstrap_variables()))
-
-
 def _note_modules(root: Path) -> None:
     for name in deployment().modules:
-        _write(root, f"/etc/modules-load.d/{name}.conf", f"{name}\n", 0o644)
-
-
-def _inside(root: Path, path: str) -> Path:
-    return root / path.lstrip("/")
-
-
-def _write(root: Path, path: str, text: str, mode: int) -> None:
-    place = _inside(root, path)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    place.chmod(mode)
+        write(root, f"/etc/modules-load.d/{name}.conf", f"{name}\n")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aio_image.bake.osa.files import write
 from aio_image.errors import BuildError
 
 DEFINITIONS = "etc/rabbitmq/definitions.json"
@@ -53,7 +54,4 @@ def settle(root: Path, passwords: Mapping[str, str]) -> None:
         ) from error
     path.write_text(json.dumps(definitions(exported, passwords), indent=1) + "\n", "utf-8")
     path.chmod(0o600)
-    target = root / _SETTINGS
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(f"load_definitions = /{DEFINITIONS}\n", encoding="utf-8")
-    target.chmod(0o644)
+    write(root, _SETTINGS, f"load_definitions = /{DEFINITIONS}\n")

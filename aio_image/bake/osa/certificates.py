@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from aio_image.appliance.reissue import CERTIFICATE, FORMAT, KEY, REQUEST, Issued, Spelled
+from aio_image.bake.osa.files import write
 from aio_image.errors import BuildError
 from aio_image.host.process import run
 
@@ -77,10 +78,7 @@ def take_out(root: Path) -> list[str]:
         "issued": [asdict(one) for one in issued],
         "files": [asdict(one) for one in files],
     }
-    target = root / NOTE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    target.chmod(0o644)
+    write(root, NOTE, json.dumps(note, indent=1) + "\n")
     return emptied
 
 

@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
+from aio_image.appliance.deploying.events import reason
 from aio_image.bake.inside import run_inside
-from aio_image.bake.osa.room import entered
+from aio_image.bake.osa.room import Room, entered
 from aio_image.bake.osa.sources import CLONE
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.errors import BuildError
@@ -80,26 +81,19 @@ class Watch:
         elif found := _ORIGIN.match(line):
             self.place = found["place"]
         elif found := _FATAL.match(line):
-            reason = _reason(found["rest"]) or self.said
-            self.failures.append(Failure(self.task, found["host"], reason, self.place))
+            said = _printed_reason(found["rest"]) or self.said
+            self.failures.append(Failure(self.task, found["host"], said, self.place))
         elif _IGNORED.match(line) and self.failures:
             self.failures.pop()
 
 
-def _reason(result: str) -> str:
-    """The most telling part of a result printed as JSON."""
+def _printed_reason(result: str) -> str:
+    """The most telling part of a result printed as JSON, in one line."""
     try:
         table = json.loads(result)
     except ValueError:
         return ""
-    if not isinstance(table, dict):
-        return ""
-    said = str(table.get("msg") or "")
-    for stream in ("stderr", "module_stderr", "stdout"):
-        lines = str(table.get(stream) or "").strip().splitlines()
-        if lines and said in ("", "non-zero return code", "MODULE FAILURE"):
-            said = f"exit {table.get('rc')}: {lines[-1]}"
-    return " ".join(said.split())
+    return " ".join(reason(table).split()) if isinstance(table, dict) else ""
 
 
 def failure(name: str, watch: Watch) -> BuildError:
@@ -124,49 +118,43 @@ def play(ctx: StepContext, playbook: str) -> None:
     table = deployment()
     with entered(ctx) as room:
         watch = Watch(table.tasks[playbook], ctx.progress)
-        room.container.run(
-            ["tee", _VARIABLES],
-            feed=json.dumps(
-                {**table.bake, "deployment_environment_variables": dict(room.environment)}
-            ),
-        )
-
-        def on_line(line: str) -> None:
-            print(line, flush=True)
-            watch.line(line)
-
-        began = time.monotonic()
-        status = room.run(
-            ["openstack-ansible", f"openstack.osa.{playbook}", "-e", f"@{_VARIABLES}"],
-            on_line,
-            folder=CLONE,
-            environment={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"},
-        )
-        seconds = time.monotonic() - began
-        print(f"{playbook}: {watch.plays} plays, {watch.tasks} tasks, {seconds:.0f} s", flush=True)
-        if status != 0:
-            if watch.failures:
-                raise failure(playbook, watch)
-            said = [line for line in watch.last if line.strip()]
-            wrong = next((line for line in said if "ERROR" in line), said[-1] if said else "")
-            raise BuildError(
-                f"{playbook} did not run (status {status}): {wrong[:_LONGEST]}",
-                hint="its output is in the step's log",
-                details=said[-25:],
-            )
+        about = play_in(room, f"openstack.osa.{playbook}", watch)
         for words in table.after[playbook]:
             room.container.run(words)
-    _keep(ctx.output / "playbook.json", playbook, watch, seconds)
+    (ctx.output / "playbook.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
-def _keep(path: Path, playbook: str, watch: Watch, seconds: float) -> None:
-    about = {
-        "playbook": f"openstack.osa.{playbook}",
-        "plays": watch.plays,
-        "tasks": watch.tasks,
-        "seconds": round(seconds),
-    }
-    path.write_text(json.dumps(about) + "\n", encoding="utf-8")
+def play_in(room: Room, playbook: str, watch: Watch) -> dict[str, Any]:
+    """Run ``playbook`` in ``room``, told of as ``watch`` does: ``{"playbook", "plays", "tasks",
+    "seconds"}``. Raises BuildError as ``play``.
+    """
+    told = {**deployment().bake, "deployment_environment_variables": dict(room.environment)}
+    room.container.run(["tee", _VARIABLES], feed=json.dumps(told))
+
+    def on_line(line: str) -> None:
+        print(line, flush=True)
+        watch.line(line)
+
+    began = time.monotonic()
+    status = room.run(
+        ["openstack-ansible", playbook, "-e", f"@{_VARIABLES}"],
+        on_line,
+        folder=CLONE,
+        environment={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_NOCOLOR": "1"},
+    )
+    seconds = round(time.monotonic() - began)
+    print(f"{playbook}: {watch.plays} plays, {watch.tasks} tasks, {seconds} s", flush=True)
+    if status != 0:
+        if watch.failures:
+            raise failure(playbook, watch)
+        said = [line for line in watch.last if line.strip()]
+        wrong = next((line for line in said if "ERROR" in line), said[-1] if said else "")
+        raise BuildError(
+            f"{playbook} did not run (status {status}): {wrong[:_LONGEST]}",
+            hint="its output is in the step's log",
+            details=said[-25:],
+        )
+    return {"playbook": playbook, "plays": watch.plays, "tasks": watch.tasks, "seconds": seconds}
 
 
 def run(ctx: StepContext) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from aio_image.bake import nspawn
 from aio_image.bake.lent import lent
-from aio_image.bake.nspawn import INSIDE, Container
+from aio_image.bake.nspawn import Container
+from aio_image.bake.osa.files import inside, write
 from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.errors import HostError
@@ -48,11 +49,9 @@ class Room:
         environment: Mapping[str, str] | None = None,
     ) -> int:
         """Run ``argv`` inside, in ``folder``; each line it says goes to ``on_line``. Its status."""
-        variables = {**INSIDE, **self.environment, **(environment or {})}
-        words = [f"{name}={value}" for name, value in variables.items()]
-        enter = ["nsenter", "--target", str(self.container.leader), "--all", "--", "env", "-i"]
+        enter = self.container.enter({**self.environment, **(environment or {})})
         command = f"cd {shlex.quote(folder)} && exec {shlex.join(argv)}"
-        return follow([*enter, *words, "bash", "-c", command], on_line)
+        return follow([*enter, "bash", "-c", command], on_line)
 
 
 @contextmanager
@@ -118,15 +117,11 @@ def _addresses(container: Container) -> None:
 @contextmanager
 def _stand_ins(root: Path) -> Iterator[None]:
     """Programs of deploy.yaml before the real ones, in the tree for as long as the block runs."""
-    made = []
-    for name, text in deployment().stand_ins.items():
-        path = root / _STAND_INS.lstrip("/") / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755)
-        made.append(path)
+    programs = {f"{_STAND_INS}/{name}": text for name, text in deployment().stand_ins.items()}
+    for path, text in programs.items():
+        write(root, path, text, 0o755)
     try:
         yield
     finally:
-        for path in made:
-            path.unlink(missing_ok=True)
+        for path in programs:
+            inside(root, path).unlink(missing_ok=True)

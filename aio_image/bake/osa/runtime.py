@@ -6,12 +6,12 @@ same whether the playbooks run in the build or at a first boot.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from aio_image.bake.inside import run_inside
+from aio_image.bake.osa.files import write
 from aio_image.bake.osa.room import Room, entered
 from aio_image.bake.osa.scripts import run_script
 from aio_image.bake.osa.sources import DEPLOY, GIT
@@ -40,8 +40,8 @@ def runtime(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     lock = parse("\n".join(ctx.step.settings["lock"]))
     with entered(ctx) as room:
-        _write(room.root, KEPT, yaml.safe_dump(kept_variables(lock), width=1000))
-        _write(room.root, _MORE, "".join(f"{one}\n" for one in staging().runtime))
+        write(room.root, KEPT, yaml.safe_dump(kept_variables(lock), width=1000))
+        write(room.root, _MORE, "".join(f"{one}\n" for one in staging().runtime))
         ctx.progress("bootstrap-ansible.sh", 0.05)
         _link_constraints(room, lock)
         run_script(ctx, room, "bootstrap-ansible.sh", {"ZUUL_SRC_PATH": _ZUUL})
@@ -77,10 +77,3 @@ def _link_constraints(room: Room, lock: Lock) -> None:
     folder = f"{_ZUUL}/opendev.org/openstack/requirements"
     room.container.run(["mkdir", "-p", folder])
     room.container.run(["ln", "-sfn", copy, f"{folder}/.git"])
-
-
-def _write(root: Path, path: str, text: str) -> None:
-    place = root / path.lstrip("/")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text, encoding="utf-8")
-    place.chmod(0o644)

@@ -11,13 +11,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from aio_image.bake.inside import run_inside
+from aio_image.bake.osa.files import inside, write
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -46,17 +47,19 @@ def sources(ctx: StepContext) -> None:
     """The body of the step; must be in a private mount namespace."""
     lock = parse("\n".join(ctx.step.settings["lock"]))
     store = Git(ctx.home.downloads / "git", GitMirrors({}))
-    _check(lock, store)
+    check(lock.sources, store)
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         for number, pin in enumerate(lock.sources):
             ctx.progress(f"{pin.kind} {pin.name}", number / len(lock.sources))
-            _copy(store, pin, root)
-        _write(root / "etc/gitconfig", gitconfig(lock))
+            copy(store, pin, root)
+        write(root, "/etc/gitconfig", gitconfig(lock))
         ctx.progress("check out the release", 0.97)
         _check_out(lock, root)
-        deploy = root / DEPLOY.lstrip("/")
-        _write(deploy / "user-role-requirements.yml", _yaml(role_requirements(lock)))
-        _write(deploy / "user-collection-requirements.yml", _yaml(collection_requirements(lock)))
+        for name, content in (
+            ("role", role_requirements(lock)),
+            ("collection", collection_requirements(lock)),
+        ):
+            write(root, f"{DEPLOY}/user-{name}-requirements.yml", _yaml(content))
         for one in lock.left_out:
             if one.kind == "role":
                 _stand_in(one, root)
@@ -91,8 +94,9 @@ def collection_requirements(lock: Lock) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def _check(lock: Lock, store: Git) -> None:
-    missing = [pin for pin in lock.sources if not store.has(pin.url, pin.commit)]
+def check(pins: Iterable[Pin], store: Git) -> None:
+    """Raises BuildError when the copies of ``pins`` are not all in ``store``."""
+    missing = [pin for pin in pins if not store.has(pin.url, pin.commit)]
     if missing:
         raise BuildError(
             f"{len(missing)} sources of the lock are not in {store.store}",
@@ -102,10 +106,10 @@ def _check(lock: Lock, store: Git) -> None:
         )
 
 
-def _copy(store: Git, pin: Pin, root: Path) -> None:
-    """The copy with the pinned commit alone, and the tags its version comes from."""
+def copy(store: Git, pin: Pin, root: Path) -> None:
+    """Have the repository in the tree ``root``: the pinned commit alone, and tags to count from."""
     source = store.copy_of(pin.url)
-    target = root / GIT.lstrip("/") / source.relative_to(store.store)
+    target = inside(root, GIT) / source.relative_to(store.store)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("hooks"))
@@ -115,8 +119,8 @@ def _copy(store: Git, pin: Pin, root: Path) -> None:
 
 def _check_out(lock: Lock, root: Path) -> None:
     (pin,) = lock.of_kind("deployer")
-    clone = root / CLONE.lstrip("/")
-    copy = root / GIT.lstrip("/") / f"{pin.url.removeprefix('https://')}.git"
+    clone = inside(root, CLONE)
+    copy = inside(root, GIT) / f"{pin.url.removeprefix('https://')}.git"
     git = ["git", "-c", "safe.directory=*"]
     clone.parent.mkdir(parents=True, exist_ok=True)
     run_program(
@@ -137,13 +141,7 @@ def _stand_in(one: LeftOut, root: Path) -> None:
     """A role that does nothing but say so, since the playbooks import every role there is."""
     message = f"{one.name} was left out of this image ({one.url} was not to be had)"
     task = {"name": f"No {one.name} here", "ansible.builtin.fail": {"msg": message}}
-    _write(root / ROLES.lstrip("/") / one.name / "tasks/main.yml", _yaml([task]))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o644)
+    write(root, f"{ROLES}/{one.name}/tasks/main.yml", _yaml([task]))
 
 
 def _yaml(content: list[dict[str, Any]] | Mapping[str, Any]) -> str:

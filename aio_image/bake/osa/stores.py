@@ -13,21 +13,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from aio_image.bake.inside import run_inside
-from aio_image.bake.nspawn import INSIDE
 from aio_image.bake.osa.room import Room, entered
 from aio_image.deployers.openstack_ansible.staging import staging
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
 from aio_image.stores import apt, wheels
-from aio_image.stores.dpkg import installed
+from aio_image.stores.dpkg import installed, newer
 from aio_image.stores.freeze import Frozen, freeze, virtualenvs
 from aio_image.stores.sets import StoredSet
 
 APT, WHEELS, LIST = "apt", "wheels", "installed.json"
 _ARCHIVES = "var/cache/apt/archives"
-_VENVS = "openstack/venvs"
+VENVS = "openstack/venvs"
 _PYTHON = "/opt/ansible-runtime/bin/python"
+# pip clones without contents (--filter); of a shallow copy, git then asks for what is missing, and
+# does so again for that, in thousands of processes. Everything is there at once without it.
+_GIT = {"GIT_NO_LAZY_FETCH": "1"}
 # The last of the image's own layers: what is in it need not be installed.
 _IMAGE = "runtime"
 
@@ -50,38 +52,44 @@ def stores(ctx: StepContext) -> None:
         wanted = brought(ctx, room.root)
         frozen = {
             f"/{place.relative_to(room.root)}": freeze(place)
-            for place in virtualenvs(room.root / _VENVS)
+            for place in virtualenvs(room.root / VENVS)
         }
         if not frozen:
-            raise BuildError(f"the playbooks have left no virtualenv below /{_VENVS}")
+            raise BuildError(f"the playbooks have left no virtualenv below /{VENVS}")
         ctx.progress(f"{len(wanted)} packages", 0.1)
-        packages = _packages(ctx, room, wanted)
+        packages = repository(ctx, room, wanted)
         ctx.progress("wheels", 0.2)
-        made = _wheels(ctx, room, frozen)
+        made = wheel_set(ctx, room, frozen)
     shutil.rmtree(scratch)
+    keep(ctx.output, packages, made, wanted, frozen)
+
+
+def keep(
+    output: Path,
+    packages: StoredSet,
+    made: StoredSet,
+    wanted: Mapping[str, str],
+    frozen: Mapping[str, list[Frozen]],
+) -> None:
+    """Have both sets, and the list of what they were made for, in the step's folder."""
     for name, found in ((APT, packages), (WHEELS, made)):
-        shutil.copytree(found.folder, ctx.output / name, copy_function=_place)
+        shutil.copytree(found.folder, output / name, copy_function=_place)
         print(f"{name}: {len(found.files)} files, {found.size / 1e6:.0f} MB", flush=True)
     told = {
         "packages": wanted,
         "virtualenvs": {place: [asdict(one) for one in rows] for place, rows in frozen.items()},
     }
-    (ctx.output / LIST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (output / LIST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def brought(ctx: StepContext, deployed: Path) -> dict[str, str]:
     """Package → version of those that ``deployed`` has and the staged image has not."""
     own = ctx.layers[: ctx.step.layers.index(_IMAGE) + 1]
     with trees.merged(own, ctx.work) as image:
-        there = installed(image)
-    return {
-        name: version
-        for name, version in sorted(installed(deployed).items())
-        if there.get(name) != version
-    }
+        return newer(installed(deployed), installed(image))
 
 
-def _packages(ctx: StepContext, room: Room, wanted: Mapping[str, str]) -> StoredSet:
+def repository(ctx: StepContext, room: Room, wanted: Mapping[str, str]) -> StoredSet:
     """A repository of ``wanted``: of apt's own cache in the tree, and the rest from its mirror."""
     cache = room.root / _ARCHIVES
     at_hand = {(deb.name, deb.version) for deb in apt.read_debs([cache])}
@@ -96,11 +104,10 @@ def _packages(ctx: StepContext, room: Room, wanted: Mapping[str, str]) -> Stored
     return apt.make_repository(debs, ctx.home.downloads / "stores" / APT)
 
 
-def _wheels(ctx: StepContext, room: Room, frozen: Mapping[str, list[Frozen]]) -> StoredSet:
-    variables = {**INSIDE, **room.environment}
-    enter = ["nsenter", "--target", str(room.container.leader), "--all", "--", "env", "-i"]
-    words = [f"{name}={value}" for name, value in variables.items()]
-    pip = wheels.Pip((*enter, *words, _PYTHON), root=room.root)
+def wheel_set(ctx: StepContext, room: Room, frozen: Mapping[str, list[Frozen]]) -> StoredSet:
+    """A wheel of each distribution of ``frozen``, and of the tools that installing takes."""
+    enter = room.container.enter({**room.environment, **_GIT})
+    pip = wheels.Pip((*enter, _PYTHON), root=room.root)
 
     def told(name: str, done: int, total: int) -> None:
         ctx.progress(f"wheel of {name} ({done} of {total})", 0.2 + 0.8 * done / total)

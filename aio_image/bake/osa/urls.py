@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aio_image.appliance.respelling import FORMAT
 from aio_image.bake.ledger import ENDPOINT_HOST
+from aio_image.bake.osa.files import write
 
 NOTE = "usr/share/aio/urls.json"
 _BELOW = ("etc", "root")
@@ -21,10 +22,7 @@ def note(root: Path) -> list[str]:
     """Note them in the tree ``root`` for the appliance (``respelling.py``). What was found."""
     wanted = f"://{ENDPOINT_HOST}".encode()
     found = [f"/{path.relative_to(root)}" for path in _files(root) if wanted in path.read_bytes()]
-    target = root / NOTE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"format": FORMAT, "files": found}, indent=1) + "\n", "utf-8")
-    target.chmod(0o644)
+    write(root, NOTE, json.dumps({"format": FORMAT, "files": found}, indent=1) + "\n")
     return found
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from aio_image.deployers.openstack_ansible import named
+from aio_image.deployers.openstack_ansible import additions, named
 from aio_image.deployers.openstack_ansible.named import Named
 from aio_image.deployers.openstack_ansible.series import Facts, Series, facts, newest
 from aio_image.errors import AioError, MirrorError, UsageError
@@ -21,7 +21,7 @@ EVERY = "all"
 # Git waits for the network most of the time.
 _AT_ONCE = 8
 # Of these pbr makes versions at build time, from the nearest tag.
-_VERSIONED = ("deployer", "service", "python")
+_VERSIONED = ("deployer", "service", "python", additions.KIND)
 _DEFAULTS = "defaults/main.yml"
 
 Told = Callable[[str, int, int], None]
@@ -56,11 +56,13 @@ def lock(
     *,
     allowed: Allowed,
     told: Told,
+    later: Sequence[str] = (),
 ) -> Lock:
     """The lock for ``release`` ("latest", a series, tag, branch or commit) and a scenario.
 
-    ``words`` are the scenario's, expanded. ``told(name, done, total)`` is called as sources are
-    found. Raises MirrorError with a line for every commit that cannot be had.
+    ``words`` are the scenario's, expanded; ``later`` names rows of additions.yaml, whose sources
+    are of the kind ``additions.KIND``. ``told(name, done, total)`` is called as sources are found.
+    Raises MirrorError with a line for every commit that cannot be had.
     """
     known = facts()
     name, series, commit = find_release(git, release)
@@ -73,16 +75,20 @@ def lock(
     def read(path: str) -> str | None:
         return git.show(known.url, commit, path)
 
+    paths = git.files(known.url, commit)
     every = [
         Named(NAME, "deployer", known.url, commit, None, "the release"),
         *named.roles(read, known),
         *named.collections(read, known),
-        *named.services(read, git.files(known.url, commit), words, known),
+        *named.services(read, paths, words, known),
     ]
+    every += _for_later(every, named.services(read, paths, later, known), later)
     _check_names(every, allowed)
     work = _Work(git, series, allowed, told)
     pins = work.settle(every)
-    pins += work.settle(_in_roles(git, pins, words, known))
+    inside = _in_roles(git, pins, words, known)
+    more = [replace(one, kind=additions.KIND) for one in _in_roles(git, pins, later, known)]
+    pins += work.settle([*inside, *_new([*every, *inside], more)])
     pins += work.settle_dependencies(pins, known)
     if work.missing:
         raise _error(work.missing)
@@ -214,6 +220,25 @@ def _in_roles(git: Git, pins: Iterable[Pin], words: Sequence[str], known: Facts)
             for one in named.python_of(pin.name, text, known):
                 found.setdefault(one.url, one)
     return list(found.values())
+
+
+def _for_later(every: Sequence[Named], there: Sequence[Named], later: Sequence[str]) -> list[Named]:
+    """Of ``there`` the sources of the additions ``later`` that ``every`` does not have."""
+    wanted = {url: name for name in later for url in additions.additions()[name].sources}
+    found = [replace(one, kind=additions.KIND) for one in there if one.url in wanted]
+    if unnamed := [url for url in wanted if url not in {one.url for one in found}]:
+        raise MirrorError(
+            "the release does not name every source of what is carried for later",
+            details=[f"{wanted[url]}: {url}" for url in unnamed],
+            hint="leave it out of openstack_ansible.additions, or choose another release",
+        )
+    return _new(every, found)
+
+
+def _new(have: Iterable[Named], more: Iterable[Named]) -> list[Named]:
+    """Those of ``more`` whose repository is not among ``have``."""
+    urls = {one.url for one in have}
+    return [one for one in more if one.url not in urls]
 
 
 def _check_names(every: Sequence[Named], allowed: Allowed) -> None:

@@ -1,4 +1,4 @@
-"""What a staged image carries and runs at its first boot, from ``staged.yaml``."""
+"""What a staged image carries, from ``staged.yaml``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any
 
 import yaml
 
-from aio_image.deployers.openstack_ansible.deploying import deployment
-
 _TABLE = Path(__file__).with_name("staged.yaml")
 _ADDITIONS = Path(__file__).with_name("additions.yaml")
-_PROGRAMS = {
+# By which playbooks are run on an appliance.
+PROGRAMS = {
     "format": 1,
     "folder": "/opt/openstack-ansible",
     "wrapper": "/usr/local/bin/openstack-ansible",
@@ -32,38 +31,10 @@ class Staging:
     asleep: tuple[str, ...]
     variables: Mapping[str, Any]
     environment: Mapping[str, str]
-    bootstrap: Mapping[str, Any]
-    scripts: tuple[str, ...]
 
     def kept(self) -> dict[str, Any]:
         """The content of user_zz_aio_staged.yml."""
         return {**self.variables, "deployment_environment_variables": dict(self.environment)}
-
-    def orders(self, scenario: str, known: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-        """What the appliance reads (``aio_image/appliance/deploying/orders.py`` has its shape).
-
-        ``known``: playbook → its ``plays`` and ``tasks`` in a build, in the order they run.
-        """
-        table = deployment()
-        scripts = [
-            {"name": name, "script": f"scripts/{name}", "tasks": table.tasks[name]}
-            for name in self.scripts
-        ]
-        playbooks = [
-            {
-                "name": name,
-                "playbook": f"openstack.osa.{name}",
-                "plays": counts["plays"],
-                "tasks": counts["tasks"],
-            }
-            for name, counts in known.items()
-        ]
-        return {
-            **_PROGRAMS,
-            "environment": {**self.environment, "SCENARIO": scenario},
-            "variables": {**table.bootstrap, **self.bootstrap},
-            "steps": [*scripts, *playbooks],
-        }
 
 
 def additions(git: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -73,7 +44,7 @@ def additions(git: str, environment: Mapping[str, str]) -> dict[str, Any]:
     has its shape.
     """
     rows = yaml.safe_load(_ADDITIONS.read_text("utf-8"))
-    return {**_PROGRAMS, "environment": dict(environment), "git": git, "rows": rows}
+    return {**PROGRAMS, "environment": dict(environment), "git": git, "rows": rows}
 
 
 @cache
@@ -95,6 +66,4 @@ def staging() -> Staging:
         asleep=tuple(raw["apt"]["asleep"]),
         variables=filled(raw["variables"]),
         environment=filled(raw["environment"]),
-        bootstrap=dict(raw["bootstrap"]),
-        scripts=tuple(raw["scripts"]),
     )

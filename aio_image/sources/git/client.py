@@ -101,14 +101,6 @@ class Git:
         words = ("ls-tree", "-r", "--name-only", commit)
         return self._git(*words, folder=self.copy_of(url)).output.splitlines()
 
-    def newer(self, url: str, one: str, other: str) -> bool:
-        """Whether the commit ``one`` is of a later day than ``other``; both are fetched."""
-        times = [
-            int(self._git("log", "-1", "--format=%ct", each, folder=self.copy_of(url)).output)
-            for each in (one, other)
-        ]
-        return times[0] > times[1]
-
     def _described(self, copy: Path, commit: str) -> str:
         done = self._git("describe", "--tags", commit, folder=copy, check=False)
         return done.output.strip() if done.status == 0 else ""

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,13 @@ _START_SECONDS = 30.0
 class Who:
     """What the seed says. No ``address``: by DHCP, which nobody here answers.
 
-    ``config`` is /etc/aio/config.yaml; None leaves it as it is.
+    Without ``routed`` there is no route to anywhere but the cable's other end. ``config`` is
+    /etc/aio/config.yaml; None leaves it as it is.
     """
 
     address: str = ADDRESS
     instance_id: str = "aio-native"
+    routed: bool = True
     config: dict[str, Any] | None = None
 
 
@@ -65,7 +67,7 @@ def seed(root: Path, who: Who) -> None:
         interface = {
             "dhcp4": False,
             "addresses": [f"{who.address}/{PREFIX}"],
-            "routes": [{"to": "0.0.0.0/0", "via": PEER}],
+            "routes": [{"to": "0.0.0.0/0", "via": PEER}] if who.routed else [],
         }
     user: dict[str, Any] = {}
     if who.config is not None:
@@ -168,17 +170,23 @@ class Boot:
 
 @contextmanager
 def powered(
-    disk: RootDisk, folder: Path, who: Who | None = None, *, orderly: bool = False
+    disk: RootDisk,
+    folder: Path,
+    who: Who | None = None,
+    *,
+    orderly: bool = False,
+    around: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Iterator[Boot]:
     """Boot ``disk``; at the end it is killed with all it wrote kept or, ``orderly``, shut down.
 
     ``folder`` gets the mount and the console's log. ``who`` is told by a new seed, on a fresh
-    disk in any case. Be in a private mount namespace.
+    disk in any case. ``around`` the boot something may be in the tree. Be in a private mount
+    namespace.
     """
     with disk.mounted(folder / "root") as root:
         _first(root, who)
         boot = Boot(root, time.monotonic())
-        with _started(root, folder, boot, orderly=orderly) as container:
+        with around(root), _started(root, folder, boot, orderly=orderly) as container:
             boot.container = container
             yield boot
             container.run(["sync", "-f", "/"], timeout=300)

@@ -1,4 +1,8 @@
-"""A whole appliance, sealed, booted natively again and again in one throw-away copy."""
+"""A whole appliance, sealed, booted natively again and again in one throw-away copy.
+
+AIO_IMAGE_TEST_PROFILE   of which profile (debian-aio)
+AIO_IMAGE_TEST_SETTINGS  settings of it, as `aio-image build --set` takes them, by spaces
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,12 @@ from aio_image.plan.build import make_plan
 from aio_image.profile.load import load_profile
 from tests.host.bake.conftest import fresh_room
 
-RULES = gate.Rules.of("debian")
+_LOADED = load_profile(
+    os.environ.get("AIO_IMAGE_TEST_PROFILE", "debian-aio"),
+    os.environ.get("AIO_IMAGE_TEST_SETTINGS", "").split(),
+)
+DEPLOYER = _LOADED.profile.deployer
+RULES = gate.Rules.of(DEPLOYER)
 _HEALTHY_SECONDS = 1200.0
 
 
@@ -34,15 +43,15 @@ def not_built(why: str) -> NoReturn:
 
 def sealed_results() -> list[Path]:
     """What the gate boots: results below ``AIO_SEALED`` (made by ``python -m aio_image.bake``),
-    else what a build of the default profile has kept."""
-    plan = make_plan(load_profile("debian-aio"))
+    else what a build of the profile has kept."""
+    plan = make_plan(_LOADED)
     layers = plan.step("gate").layers
     if os.environ.get("AIO_SEALED"):
         return [Path(os.environ["AIO_SEALED"], name) for name in layers]
     steps = Home.default().steps
     results = [steps / name / plan.step(name).key for name in layers]
     if not all((result / "step.json").exists() for result in results):
-        not_built("no sealed tree of this state: aio-image build debian-aio, or set AIO_SEALED")
+        not_built(f"no sealed tree of this state: aio-image build {_LOADED.name}, or AIO_SEALED")
     return results
 
 

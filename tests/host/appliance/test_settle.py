@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aio_image.bake.nspawn import Container
-from tests.host.appliance.booted import RULES, Appliance, appliance
+from tests.host.appliance.booted import DEPLOYER, RULES, Appliance, appliance
 from tests.host.bake.conftest import private
 
 __all__ = ["private"]
@@ -23,14 +23,22 @@ pytestmark = pytest.mark.host
 FIRST, SECOND, THIRD = "first.example.org", "second.example.org", "third.example.org"
 ADDRESS, MOVED = str(RULES.network["address"]), "192.0.2.20"
 BROKEN = "fqdn: first.example.org\nuser_variables:\n  nova_nva_conf_overrides: {}\n"
+# The other deployer's user_variables are for its playbooks.
+OVERRIDES = DEPLOYER == "debian"
+NOVA_PYTHON = "python3" if DEPLOYER == "debian" else "/openstack/venvs/nova-*/bin/python"
 GOOD = f"""\
 # What I want.
 fqdn: {FIRST}
 proxy: {{http: "http://192.0.2.99:3128"}}
-user_variables:
-  keystone_keystone_conf_overrides: {{token: {{expiration: 7777}}}}
-  nova_nova_conf_overrides: {{libvirt: {{inject_key: true}}}}
 """
+GOOD += (
+    """\
+user_variables:
+  keystone_keystone_conf_overrides: {token: {expiration: 7777}}
+  nova_nova_conf_overrides: {libvirt: {inject_key: true}}
+"""
+    * OVERRIDES
+)
 # From outside: status, kind and text of an answer, by whatever certificate there is.
 _GET = """
 import json, ssl, sys, urllib.error, urllib.request
@@ -52,10 +60,11 @@ _ENDPOINTS = (
     "set -a; . /root/openrc; exec openstack endpoint list -f value -c Interface -c URL 2>&1"
 )
 _OPTIONS = (
+    f'cd /tmp && {NOVA_PYTHON} -c "'
     "import sys, nova.conf; from nova import config;"
     " config.parse_args(['x', '--config-file', '/etc/nova/nova.conf',"
     " '--config-dir', '/etc/nova/nova.conf.d']); c = nova.conf.CONF;"
-    " print(c.libvirt.inject_key, c.libvirt.virt_type, c.vnc.novncproxy_base_url)"
+    ' print(c.libvirt.inject_key, c.libvirt.virt_type, c.vnc.novncproxy_base_url)"'
 )
 
 
@@ -115,7 +124,7 @@ def check_where_it_is(made: Appliance, container: Container, address: str, name:
     assert shell(container, f"grep -rIl {others} {places}") == ""
     dump = f"mariadb-dump --no-defaults --user=root keystone endpoint | grep -c {others}"
     assert shell(container, dump).strip() == "0"
-    options = shell(container, f'cd /tmp && python3 -c "{_OPTIONS}"')
+    options = shell(container, _OPTIONS)
     assert f"https://{name}:6080/" in options
 
 
@@ -149,7 +158,9 @@ def test_unable_then_healthy_then_elsewhere(private: Callable[..., None], tmp_pa
                 made.until_healthy(container)
                 check_where_it_is(made, container, ADDRESS, FIRST)
                 ca = (made.root / "etc/aio/pki/ca.pem").read_bytes()
-                assert shell(container, f'cd /tmp && python3 -c "{_OPTIONS}"').startswith("True ")
+                assert shell(container, f'cd /tmp && {NOVA_PYTHON} -c "{_OPTIONS}"').startswith(
+                    f"{OVERRIDES} "
+                )
                 assert "http_proxy=http" in shell(container, "systemctl show-environment")
                 assert get(container, f"https://{ADDRESS}/aio/status")[0] == 200
                 assert shell(container, "systemctl is-active aio-fence.service").strip() != "active"

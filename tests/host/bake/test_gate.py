@@ -71,7 +71,7 @@ def steps(small: Path, tmp_path: Path) -> Steps:
         needs = order[: order.index(name)]
         for folder in (tmp_path / name, tmp_path / "work" / name):
             folder.mkdir(parents=True)
-        settings = {"deployer": "debian", "services": SERVICES, "dormant": []}
+        settings = {"deployer": "debian", "level": "deployed", "services": SERVICES, "dormant": []}
         told: list[Event] = []
         return StepContext(
             step=Step(name, name, needs, settings, (), BAKE * 4, layers=needs),

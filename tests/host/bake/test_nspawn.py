@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aio_image.bake import nspawn
+from aio_image.bake import control_groups, nspawn
 from aio_image.errors import BuildError
 from aio_image.host import trees
 from tests.host.bake.conftest import Private
@@ -249,7 +249,7 @@ def test_control_groups_of_killed_builds_are_swept(
         pytest.skip("this host shows no unified control groups outside of containers")
     left = hierarchy / f"aio-image.left{os.getpid()}"
     (left / "payload/system.slice").mkdir(parents=True)
-    monkeypatch.setattr(nspawn, "_GROUP_STALE_SECONDS", 0)
+    monkeypatch.setattr(control_groups, "_STALE_SECONDS", 0)
 
     def body() -> None:
         with (

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import aio_image.appliance
 from aio_image.deployers.openstack_ansible.locking import Allowed, lock
 from aio_image.errors import BuildError
 from aio_image.execution.build import build
@@ -31,7 +32,7 @@ from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import chosen
 from aio_image.sources.git.pins import Lock
 from tests.host.bake.conftest import RELEASE, debian, fresh_room
-from tests.osa.small import MISSING, Small, small
+from tests.osa.small import LATER, MISSING, Small, small
 from tests.private import in_private, lonely
 
 PACKAGES = (
@@ -41,6 +42,7 @@ PACKAGES = (
 PLAYED = (
     "sources", "runtime", "bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack",
 )  # fmt: skip
+CARRYING = f"openstack_ansible.additions=[{LATER}]"
 SOURCES = f"""\
 Types: deb
 URIs: http://deb.debian.org/debian
@@ -141,8 +143,17 @@ class Built:
 def locked(git: Git, loaded: LoadedProfile, allowed: Allowed) -> Lock:
     scenario = loaded.scenario
     return lock(
-        git, "latest", scenario.text, scenario.expanded, allowed=allowed, told=lambda *_: None
-    )
+        git, "latest", scenario.text, scenario.expanded,
+        allowed=allowed, told=lambda *_: None, later=loaded.additions,
+    )  # fmt: skip
+
+
+def install_code(root: Path) -> None:
+    """The appliance's own code, which the step ``bake`` brings, in the tree ``root``."""
+    source = Path(aio_image.appliance.__file__).parent
+    shutil.copytree(source, root / "usr/lib/python3/dist-packages/aio_appliance")
+    shutil.copyfile(source / "files/aio", root / "usr/bin/aio")
+    (root / "usr/bin/aio").chmod(0o755)
 
 
 def _install_runner(tree: Path) -> None:
@@ -192,9 +203,9 @@ def built(page: _Page, address: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def _built(page: _Page, release: Small, home: Home, path: Path) -> Built:
-    loaded = load_profile("osa-aio-metal", [f"openstack_ansible.lock={path}"])
+    loaded = load_profile("osa-aio-metal", [f"openstack_ansible.lock={path}", CARRYING])
     git = Git(home.downloads / "git", chosen([str(release.mirror)]))
-    found = locked(git, loaded, Allowed(frozenset({"nova"}), frozenset({MISSING})))
+    found = locked(git, loaded, Allowed(frozenset({"nova", LATER}), frozenset({MISSING})))
     path.write_text(found.text())
     whole = make_plan(loaded)
     # What comes after the playbooks wants a cloud.

@@ -12,6 +12,7 @@ import pytest
 
 from aio_image.bake import nspawn
 from aio_image.bake.osa import stage, stores
+from aio_image.deployers.openstack_ansible.orders import Script, orders
 from aio_image.deployers.openstack_ansible.staging import staging
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -21,13 +22,14 @@ from aio_image.plan.model import Plan
 from aio_image.profile.load import load_profile
 from aio_image.report.events import Events
 from tests.host.bake.conftest import fresh_room
-from tests.host.osa.conftest import Built
+from tests.host.osa.conftest import Built, install_code
 from tests.osa import figures
 from tests.osa.small import ORDER, VENV
 from tests.private import in_private
 
 pytestmark = pytest.mark.host
 BAKE = "0123456789abcdef"
+_LAST = Script("last", "/usr/lib/aio/last", "")
 STATE = {
     "release": BAKE,
     "done": {},
@@ -52,10 +54,13 @@ def staged(built: Built, plan: Plan) -> Iterator[dict[str, Path]]:
     found = {step.name: built.home.steps / step.name / step.key for step in built.plan.steps}
 
     table = replace(staging(), tools=())
+    ordered = replace(orders(), scripts=(orders().scripts[0], _LAST))
 
     def make() -> None:
         # No index is asked here: wheels are of what is in the virtualenvs alone.
         stores.staging = lambda: table  # type: ignore[assignment]
+        # There is no haproxy in it for the image's own scripts.
+        stage.orders = lambda: ordered  # type: ignore[assignment]
         for name, body in (("stores", stores.stores), ("stage", stage.stage)):
             body(_context(plan, name, home, found))
             found[name] = home.steps / name
@@ -113,12 +118,16 @@ def test_a_first_boot_deploys_itself_and_goes_on_where_it_stopped(
         layers = [staged[name] for name in ("root", "sources", "runtime", "stage")]
         (room / "out").mkdir()
         with trees.writable(layers, room / "out", room / "work") as root:
+            _install(root)
+            # As personalise leaves it: the image has what is no secret.
+            with (root / "etc/openstack_deploy/user_secrets.yml").open("a") as secrets:
+                secrets.write("nova_service_password: drawn\n")
             (root / "var/lib/aio").mkdir(parents=True)
             (root / "var/lib/aio/personalised").write_text(f"{BAKE}\n")
             (root / "var/lib/aio/state.json").write_text(json.dumps(STATE))
             with nspawn.booted(
                 root, console=room / "console", target="multi-user.target",
-                mask=(*nspawn.FIRST_BOOT, "aio-deploy.service"), start_seconds=900, orderly=False,
+                mask=nspawn.FIRST_BOOT, start_seconds=900, orderly=False,
             ) as container:  # fmt: skip
                 done = container.run(["/usr/bin/aio", "deploy"], check=False)
                 assert done.status == 1
@@ -145,9 +154,11 @@ def test_a_first_boot_deploys_itself_and_goes_on_where_it_stopped(
                 "setup_hosts galera=distro modules=1",
                 "setup_infrastructure",
                 "setup_openstack",
+                "last",
             ]
             assert _names(root) == [
                 "bootstrap-aio.sh", "setup_hosts", "setup_infrastructure", "setup_openstack",
+                "last",
             ]  # fmt: skip
             config = (root / "etc/openstack_deploy/openstack_user_config.yml").read_text()
             assert "external_lb_vip_address: 192.0.2.7" in config
@@ -157,6 +168,14 @@ def test_a_first_boot_deploys_itself_and_goes_on_where_it_stopped(
         in_private(body)
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _install(root: Path) -> None:
+    """The appliance's own code, which the step ``bake`` brings; and the last of the orders."""
+    install_code(root)
+    last = root / _LAST.path.lstrip("/")
+    last.parent.mkdir(parents=True)
+    last.write_text(f"echo last >>/{ORDER}\n")
 
 
 def _order(root: Path) -> list[str]:

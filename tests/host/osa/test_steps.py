@@ -22,9 +22,9 @@ from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import chosen
 from aio_image.sources.git.pins import parse
 from tests.host.bake.conftest import fresh_room
-from tests.host.osa.conftest import PLAYED, Built, locked
+from tests.host.osa.conftest import CARRYING, PLAYED, Built, locked
 from tests.osa import figures
-from tests.osa.small import MISSING, ORDER
+from tests.osa.small import LATER, MISSING, ORDER
 from tests.private import in_private
 
 pytestmark = pytest.mark.host
@@ -32,16 +32,17 @@ pytestmark = pytest.mark.host
 
 def test_a_commit_that_the_mirror_lacks_is_named_with_what_names_it(built: Built) -> None:
     """Before anything is built: with role, commit and mirror, and both ways out."""
-    loaded = load_profile("osa-aio-metal")
+    loaded = load_profile("osa-aio-metal", [CARRYING])
     git = Git(built.home.downloads / "git", chosen([str(built.release.mirror)]))
-    with pytest.raises(MirrorError, match="2 sources cannot be had") as caught:
+    with pytest.raises(MirrorError, match="3 sources cannot be had") as caught:
         locked(git, loaded, Allowed())
-    role, service = caught.value.details
+    role, service, later = caught.value.details
     where = f"file://{built.release.mirror}/opendev.org/openstack"
     assert f"ansible-role-requirements.yml: role {MISSING}" in role
     assert f"{where}/ansible-role-frrouting" in role
     assert f"service nova: {where}/nova has no commit {'5' * 40}" in service
     assert "--nearest nova: the head of stable/2026.1" in service
+    assert f"addition {LATER}: {where}/{LATER} has no commit {'5' * 40}" in later
 
 
 def test_a_playbook_that_failed_is_the_one_a_build_goes_on_at(built: Built) -> None:
@@ -112,5 +113,6 @@ def test_its_figures_and_what_was_replaced(built: Built, tmp_path: Path) -> None
     known = parse(built.lock.text())
     assert [(row["kind"], row["name"], row["taken"]) for row in figures.replaced(known)] == [
         ("service", "nova", "head of stable/2026.1"),
+        ("addition", LATER, "head of stable/2026.1"),
         ("role", MISSING, "left out"),
     ]

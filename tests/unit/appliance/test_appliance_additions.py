@@ -24,7 +24,7 @@ _PLAY = """\
     - name: Is there room
       ansible.builtin.command: test -e {folder}/room
     - name: Write it down
-      ansible.builtin.shell: echo ran >> {folder}/ran
+      ansible.builtin.shell: echo {{{{ word | default('ran') }}}} >> {folder}/ran
 """
 _HOSTS = {"aio1": {"ip": "172.29.236.100", "management_ip": "172.29.236.100"}}
 
@@ -33,20 +33,25 @@ _HOSTS = {"aio1": {"ip": "172.29.236.100", "management_ip": "172.29.236.100"}}
 def layout(tmp_path: Path) -> Layout:
     """The bake's own table, with a playbook of the test's for Barbican's."""
     layout = Layout(tmp_path / "root")
-    written.write(layout.root, {"HOME": str(tmp_path)})
-    table = json.loads(layout.additions.read_text())
     (tmp_path / "barbican.yml").write_text(_PLAY.format(folder=tmp_path))
+    written.write(layout.root, {"HOME": str(tmp_path)})
+    _programs(layout)
+    keystone = layout.at("/etc/openstack_deploy/conf.d/keystone.yml")
+    keystone.parent.mkdir(parents=True)
+    keystone.write_text(yaml.safe_dump({"identity_hosts": _HOSTS}))
+    return layout
+
+
+def _programs(layout: Layout) -> None:
+    """Have the table name this environment's programs, and the test's playbook."""
+    table = json.loads(layout.additions.read_text())
     table |= {
-        "folder": str(tmp_path),
+        "folder": str(layout.root.parent),
         "wrapper": str(_PROGRAMS / "ansible-playbook"),
         "runner": str(_PROGRAMS / "ansible-runner"),
     }
     table["rows"]["barbican"]["playbooks"] = ["barbican.yml"]
     layout.additions.write_text(json.dumps(table))
-    keystone = layout.at("/etc/openstack_deploy/conf.d/keystone.yml")
-    keystone.parent.mkdir(parents=True)
-    keystone.write_text(yaml.safe_dump({"identity_hosts": _HOSTS}))
-    return layout
 
 
 def _barbican(layout: Layout) -> additions.Addition:
@@ -81,6 +86,18 @@ def test_a_service_is_added_by_its_file_and_its_playbook(layout: Layout) -> None
     assert said[-1] == "barbican.yml: Write it down (task 2)"
     assert not additions.add(layout, _barbican(layout), said.append)
     assert (layout.root.parent / "ran").read_text() == "ran\n"
+
+
+def test_its_playbooks_are_told_where_the_image_carries_what_they_take(layout: Layout) -> None:
+    _sources(layout)
+    (layout.root.parent / "room").touch()
+    variables = layout.root.parent / "variables.yml"
+    variables.write_text("word: carried\n")
+    written.write(layout.root, {}, variables=str(variables))
+    assert json.loads(layout.additions.read_text())["variables"] == str(variables)
+    _programs(layout)
+    assert additions.add(layout, _barbican(layout), print)
+    assert (layout.root.parent / "ran").read_text() == "carried\n"
 
 
 def test_they_are_listed_and_cannot_be_disabled(

@@ -166,7 +166,7 @@ def test_what_handlers_say_after_a_failure_is_not_its_cause() -> None:
     for line in (
         _event("playbook_on_task_start", "TASK [os_nova : Install] ****"),
         _event("runner_on_failed", task="Install", res={"msg": "no solution"}),
-        _event("playbook_on_handler_task_start", "RUNNING HANDLER [Stop services] ****"),
+        _event("playbook_on_task_start", "RUNNING HANDLER [Stop services] ****"),
         _event("runner_on_failed", task="Stop services", res={"msg": "no such service"}),
     ):
         progress.line(line)

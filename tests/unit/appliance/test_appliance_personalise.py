@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from aio_image.appliance import database, personalise, reissue, settlement
+from aio_image.appliance.deploying.orders import Done, note
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.ledger import PREFIX
 from aio_image.appliance.machine import Record
@@ -250,6 +251,19 @@ def test_another_release_begins_anew(image: Layout) -> None:
     Record(image.state, "fedcba9876543210", {"secrets": ""}, {"host": "old"}).save()
     run(image)
     check_end(image, None)
+
+
+def test_what_playbooks_make_waits_until_they_are_over(image: Layout) -> None:
+    """Of a staged image: Keystone's keys are the playbooks' own, the rest is settled after them."""
+    every = [stage.name for stage in settlement.Settlement(image).stages()]
+    orders = {"format": 1, "folder": "", "wrapper": "", "runner": "", "environment": {},
+              "variables": {}, "steps": [{"name": "one", "script": "one"}]}  # fmt: skip
+    image.orders.write_text(json.dumps(orders))
+    before = [stage.name for stage in settlement.Settlement(image).stages()]
+    assert set(every) - set(before) == {"keys", "database", "hypervisor"}
+    note(image, [Done("one", 0, 0, 0.0)])
+    after = [stage.name for stage in settlement.Settlement(image).stages()]
+    assert set(every) - set(after) == {"keys"}
 
 
 def test_certificates_inside_the_cloud_are_made_once(image: Layout) -> None:

@@ -69,6 +69,29 @@ def test_services_trust_an_authority_of_this_appliance(machine: Path) -> None:
     assert Path(f"{key}.pub").read_bytes() == public
 
 
+def test_an_authority_drawn_anew_is_trusted_where_one_was_before(machine: Path) -> None:
+    """As after a rebuild that left sshd's own files as they were."""
+    trusting = machine / "etc/ssh/sshd_config.d/00-openstack-ansible-trusted-ca.conf"
+    trusting.parent.mkdir(parents=True)
+    trusting.touch()
+    key = machine / "etc/openstack_deploy/ssh_keypairs/OpenStack-Ansible-SSH-Signing-Key"
+    trusted = [machine / "etc/ssh/trusted_ca", machine / "etc/ssh/trusted_ca.d" / key.name]
+    identities.settle(Layout(machine))
+    before = Path(f"{key}.pub").read_text()
+    trusted[0].write_text(f"{before}ssh-ed25519 AAAA an owner's authority")
+    for half in (key, Path(f"{key}.pub")):
+        half.unlink()
+    identities.settle(Layout(machine))
+    public = Path(f"{key}.pub").read_text()
+    assert public != before
+    for path in trusted:
+        assert public in path.read_text().splitlines(keepends=True)
+    assert "ssh-ed25519 AAAA an owner's authority" in trusted[0].read_text().splitlines()
+    whole = [path.read_bytes() for path in trusted]
+    identities.settle(Layout(machine))
+    assert [path.read_bytes() for path in trusted] == whole
+
+
 def test_nobody_is_trusted_where_sshd_asks_for_no_authority(machine: Path) -> None:
     identities.settle(Layout(machine))
     assert not (machine / "etc/ssh").exists()

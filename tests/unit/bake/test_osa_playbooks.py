@@ -62,6 +62,23 @@ def test_a_program_that_failed_is_told_by_its_last_words() -> None:
     assert watch.failures[0].said == "exit 2: no such package"
 
 
+def test_of_a_loop_the_item_that_failed_is_told() -> None:
+    watch, _ = _read(
+        "TASK [a : b] ***\n"
+        'fatal: [aio1]: FAILED! => {"msg": "One or more items failed", "results": '
+        '[{"msg": "fine"}, {"failed": true, "msg": "no such\\npackage"}]}\n'
+    )
+    assert watch.failures[0].said == "no such package"
+
+
+def test_a_result_that_says_nothing_leaves_what_ansible_said() -> None:
+    watch, _ = _read(
+        "TASK [a : b] ***\n[ERROR]: Task failed: Module failed\n"
+        'fatal: [aio1]: FAILED! => {"changed": false}\n'
+    )
+    assert watch.failures[0].said == "Task failed: Module failed"
+
+
 def test_a_result_that_is_hidden_leaves_what_ansible_said() -> None:
     watch, _ = _read(
         "TASK [a : b] ***\n[ERROR]: Task failed: Module failed\nfatal: [aio1]: FAILED! => \n"

@@ -39,10 +39,12 @@ def _lock(
     release: str = "latest",
     words: tuple[str, ...] = _METAL,
     allowed: Allowed | None = None,
+    later: tuple[str, ...] = (),
 ) -> Lock:
     return lock(
-        git, release, "aio_metal", words, allowed=allowed or Allowed(), told=lambda *_: None
-    )
+        git, release, "aio_metal", words,
+        allowed=allowed or Allowed(), told=lambda *_: None, later=later,
+    )  # fmt: skip
 
 
 def test_everything_a_release_names_is_found(made: Upstream, git: Git) -> None:
@@ -164,6 +166,34 @@ def test_services_nobody_asked_for_are_not_fetched(git: Git) -> None:
     assert line.startswith("inventory/group_vars/heat_all/source_git.yml: service heat: ")
 
 
+def test_services_that_are_carried_for_later_have_a_kind_of_their_own(
+    made: Upstream, git: Git
+) -> None:
+    without, found = _lock(git), _lock(git, later=("barbican",))
+    (pin,) = found.of_kind("addition")
+    assert (pin.name, pin.url) == ("barbican", "https://opendev.org/openstack/barbican")
+    assert pin.commit == made.parts["barbican"].commits[-1]
+    # For pbr, as of what is deployed.
+    assert pin.version == "22.0.0"
+    assert git.has(pin.url, pin.commit)
+    assert [one for one in found.sources if one != pin] == list(without.sources)
+    # What the scenario has is not carried besides.
+    both = _lock(git, words=expand(["aio", "metal", "barbican"]), later=("barbican",))
+    assert [one.kind for one in both.sources if one.name == "barbican"] == ["service"]
+
+
+def test_what_is_carried_for_later_has_to_be_there_too(git: Git) -> None:
+    with pytest.raises(MirrorError) as caught:
+        _lock(git, later=("heat",))
+    (line,) = caught.value.details
+    assert line.startswith("inventory/group_vars/heat_all/source_git.yml: addition heat: ")
+    found = _lock(git, later=("heat",), allowed=Allowed(without=frozenset({"heat"})))
+    assert [(one.kind, one.name) for one in found.left_out] == [("addition", "heat")]
+    with pytest.raises(MirrorError, match="does not name every source") as caught:
+        _lock(git, later=("designate",))
+    assert caught.value.details == ("designate: https://opendev.org/openstack/designate",)
+
+
 def test_names_that_the_release_does_not_have(git: Git) -> None:
     with pytest.raises(UsageError) as caught:
         _lock(git, allowed=Allowed(frozenset({"os_novo"}), frozenset({"all"})))
@@ -232,6 +262,6 @@ def test_the_command_line(made: Upstream, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = read(tmp_path / "osa-aio-metal.lock.yaml")
-    assert len(found.sources) == 9
+    assert len(found.sources) == 10
     assert found.deployer == locking.NAME
-    assert "33.0.1 (2026.1), 9 sources" in done.stdout
+    assert "33.0.1 (2026.1), 10 sources" in done.stdout

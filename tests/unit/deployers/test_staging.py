@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aio_image.appliance.deploying import orders
+from aio_image.appliance.deploying import orders as appliance
 from aio_image.bake.osa.stage import put_to_sleep
 from aio_image.deployers.openstack_ansible.deploying import deployment
+from aio_image.deployers.openstack_ansible.orders import orders
 from aio_image.deployers.openstack_ansible.staging import staging
+from aio_image.paths import resource
 
 _KNOWN = {
     "setup_hosts": {"plays": 18, "tasks": 310},
@@ -30,14 +32,20 @@ Enabled: yes
 
 def test_the_appliance_reads_its_orders(tmp_path: Path) -> None:
     path = tmp_path / "deploy.json"
-    path.write_text(json.dumps(staging().orders("aio_metal", _KNOWN)))
-    found = orders.load(path)
-    assert [step.name for step in found.steps] == ["bootstrap-aio.sh", *_KNOWN]
+    path.write_text(json.dumps(orders().dump("aio_metal", _KNOWN)))
+    found = appliance.load(path)
+    assert [step.name for step in found.steps] == [
+        "bootstrap-aio.sh",
+        "setup_hosts",
+        "adopt-networks",
+        "setup_infrastructure",
+        "adopt",
+    ]
     assert found.steps[1].playbook == "openstack.osa.setup_hosts"
     assert found.tasks == deployment().tasks["bootstrap-aio.sh"] + 310 + 413
     assert found.environment["SCENARIO"] == "aio_metal"
     words = {"host": "cloud.example.com", "interface": "ens3"}
-    given = orders.spelled(dict(found.variables), words)
+    given = appliance.spelled(dict(found.variables), words)
     overrides = given["openstack_user_config_overrides"]["global_overrides"]
     assert overrides == {"external_lb_vip_address": "cloud.example.com"}
     assert given["bootstrap_host_public_interface"] == "ens3"
@@ -63,3 +71,12 @@ def test_the_distributions_own_sources_are_asleep(tmp_path: Path) -> None:
     assert text.count("Enabled: no\nTypes: deb\n") == 2
     assert text.count("Enabled:") == 2
     put_to_sleep(tmp_path / "none.sources")
+
+
+def test_every_script_of_the_image_is_in_it() -> None:
+    tree = resource("playbooks") / "roles/openstack_ansible/templates/tree"
+    own = [one.path for one in orders().scripts if one.path.startswith("/")]
+    assert own
+    for path in own:
+        place = tree / path.lstrip("/")
+        assert place.is_file() or place.with_name(f"{place.name}.j2").is_file(), path

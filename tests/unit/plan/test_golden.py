@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,15 @@ from aio_image.plan.build import make_plan
 from aio_image.plan.outlook import outlook
 from aio_image.profile.layers import shipped
 from aio_image.profile.load import list_profiles, load_profile
-from aio_image.sources.git.pins import Lock, Pin, parse
+from aio_image.sources.git.pins import LeftOut, Lock, Pin, parse
 
 _GOLDEN = Path(__file__).with_name("golden")
 _FROM_TABLES = ("packages", "stand_in", "exclude")
 
 
-_LOCK = Lock(
-    "openstack-ansible", "2026.1", "33.0.1", "aio_metal",
-    (Pin("nova", "service", "https://o.example/nova", "a" * 40, "b" * 40),),
-)  # fmt: skip
+_DEPLOYED = Pin("nova", "service", "https://o.example/nova", "a" * 40, "b" * 40)
+_LATER = Pin("barbican", "addition", "https://opendev.org/openstack/barbican", "c" * 40, "d" * 40)
+_LOCK = Lock("openstack-ansible", "2026.1", "33.0.1", "aio_metal", (_DEPLOYED, _LATER))
 
 
 @pytest.fixture
@@ -78,15 +78,16 @@ def test_openstack_ansible_is_built_from_its_lock_playbook_by_playbook(
     assert names == [
         "root", "sources", "runtime", "bootstrap",
         "setup_hosts", "setup_infrastructure", "setup_openstack",
-        "bake", "seal", "gate", "image", "manifest",
+        "additions", "bake", "carry", "seal", "gate", "image", "manifest",
     ]  # fmt: skip
     assert plan.step("setup_openstack").needs == tuple(names[:6])
     assert plan.step("bake").layers == tuple(names[:7])
-    assert plan.step("image").layers == tuple(names[:9])
+    assert plan.step("image").layers == (*names[:7], "bake", "carry", "seal")
     assert plan.targets == ("image", "manifest")
-    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 12
+    assert [row.action for row in outlook(plan, Home(tmp_path))] == ["run"] * 14
     assert make_plan(load_profile("debian-aio")).targets == ("image", "manifest")
-    assert parse("\n".join(plan.step("sources").settings["lock"])) == lock
+    deployed = parse("\n".join(plan.step("sources").settings["lock"]))
+    assert deployed == replace(lock, sources=(_DEPLOYED,))
 
 
 @pytest.mark.usefixtures("lock")
@@ -95,9 +96,11 @@ def test_a_staged_image_has_nothing_of_the_deployment_that_it_is_made_by() -> No
     deployed = make_plan(load_profile("osa-aio-metal"))
     image = ("root", "sources", "runtime")
     tried = ("bootstrap", "setup_hosts", "setup_infrastructure", "setup_openstack")
-    assert [step.name for step in plan.steps] == [*image, *tried, "stores", "stage"]
+    ends = ("stores", "stage", "bake", "seal", "image", "manifest")
+    assert tuple(step.name for step in plan.steps) == (*image, *tried, *ends)
     assert plan.step("stores").layers == (*image, *tried)
     assert plan.step("stage").layers == image
+    assert plan.step("image").layers == (*image, "stage", "bake", "seal")
     assert set(plan.step("stage").needs) == {*image, *tried[1:], "stores"}
     # What a deployed image is made of is not made twice.
     for name in (*image, *tried):
@@ -105,10 +108,74 @@ def test_a_staged_image_has_nothing_of_the_deployment_that_it_is_made_by() -> No
 
 
 @pytest.mark.usefixtures("lock")
+def test_what_is_carried_for_later_deploys_nothing_anew() -> None:
+    plain = make_plan(load_profile("osa-aio-metal", ["openstack_ansible.additions=[]"]))
+    heat = replace(_LATER, name="heat", url="https://opendev.org/openstack/heat")
+    more = replace(_LOCK, sources=(heat, *_LOCK.sources))
+    Path("osa-aio-metal.lock.yaml").write_text(more.text())
+    plan = make_plan(
+        load_profile("osa-aio-metal", ["openstack_ansible.additions=[heat, barbican]"])
+    )
+    names = [step.name for step in plan.steps]
+    assert names[6:11] == ["setup_openstack", "additions", "bake", "carry", "seal"]
+    assert [name for name in names if name not in ("additions", "carry")] == [
+        step.name for step in plain.steps
+    ]
+    for name in (*names[:7], "bake"):
+        assert plan.step(name).key == plain.step(name).key
+    for name in ("seal", "gate", "image"):
+        assert plan.step(name).key != plain.step(name).key
+        assert "carry" in plan.step(name).layers
+    added, carry = plan.step("additions"), plan.step("carry")
+    assert added.layers == tuple(names[:7])
+    assert carry.layers == (*names[:7], "bake")
+    assert carry.needs == (*carry.layers, "additions")
+    assert added.settings["additions"] == ["barbican", "heat"]
+    assert [row["name"] for row in added.settings["addition_sources"]] == ["heat", "barbican"]
+    # What they are made of is no part of what is deployed.
+    assert "barbican" not in "\n".join(plan.step("sources").settings["lock"])
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_lock_without_their_sources_is_named_with_the_cure() -> None:
+    none = replace(_LOCK, sources=(_DEPLOYED,))
+    Path("osa-aio-metal.lock.yaml").write_text(none.text())
+    with pytest.raises(ProfileError, match=r"osa-aio-metal\.lock\.yaml: has no sources") as no:
+        make_plan(load_profile("osa-aio-metal"))
+    assert no.value.details == ("barbican: https://opendev.org/openstack/barbican",)
+    assert "`aio-image lock osa-aio-metal`" in no.value.hint
+    # Left out on purpose, it is not carried.
+    left = LeftOut("barbican", "addition", "https://opendev.org/openstack/barbican", "c" * 40)
+    Path("osa-aio-metal.lock.yaml").write_text(replace(none, left_out=(left,)).text())
+    plan = make_plan(load_profile("osa-aio-metal"))
+    assert "carry" not in [step.name for step in plan.steps]
+
+
+@pytest.mark.usefixtures("lock")
+def test_what_the_scenario_has_is_not_carried_besides() -> None:
+    loaded = load_profile("osa-aio-metal", ["scenario=aio_metal_barbican"])
+    assert loaded.additions == ()
+    assert "additions" not in [step.name for step in make_plan(loaded).steps]
+
+
+@pytest.mark.usefixtures("lock")
 @pytest.mark.parametrize("name", ["osa-aio-lxc", "osa-aio-lxc-barbican-ceph-ovs"])
 def test_a_scenario_that_no_table_covers_ends_with_the_deployed_tree(name: str) -> None:
     plan = make_plan(load_profile(name))
     assert plan.targets == ("setup_openstack",)
+
+
+@pytest.mark.usefixtures("lock")
+def test_only_a_scenario_with_containers_depends_on_what_they_take() -> None:
+    nested = make_plan(load_profile("osa-aio-lxc"))
+    plain = make_plan(load_profile("osa-aio-metal"))
+    table = "aio_image/deployers/openstack_ansible/containers.yaml"
+    assert [step.name for step in nested.steps] == [step.name for step in plain.steps[:7]]
+    for mine, its in zip(nested.steps, plain.steps, strict=False):
+        has = {each.label for each in mine.inputs}
+        assert (table in has) == (mine.name == "bootstrap"), mine.name
+        assert table not in {each.label for each in its.inputs}
+        assert (mine.code == its.code) == (mine.name != "bootstrap"), mine.name
 
 
 def test_there_is_no_golden_file_too_many() -> None:
@@ -128,8 +195,7 @@ def test_a_root_is_its_own_systems(
     name: str, mirror: str, element: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lock = Lock("openstack-ansible", "2026.1", "33.0.1", "aio_metal", ())
-    Path(f"{name}.lock.yaml").write_text(lock.text())
+    Path(f"{name}.lock.yaml").write_text(_LOCK.text())
     step = make_plan(load_profile(name)).step("root")
     assert [key for key in step.settings if key.startswith("mirrors.")] == [mirror]
     distribution = step.settings["system.distribution"]

@@ -1,0 +1,75 @@
+"""What a staged image runs at its first boot, from ``orders.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aio_image.deployers.openstack_ansible.deploying import deployment
+from aio_image.deployers.openstack_ansible.staging import PROGRAMS, staging
+
+_TABLE = Path(__file__).with_name("orders.yaml")
+
+
+@dataclass(frozen=True)
+class Script:
+    """``path``: below the release's folder, or absolute; ``before`` which playbook, "" for none."""
+
+    name: str
+    path: str
+    before: str
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The table; its words are explained in orders.yaml."""
+
+    packages: tuple[str, ...]
+    bootstrap: Mapping[str, Any]
+    scripts: tuple[Script, ...]
+
+    def dump(self, scenario: str, known: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+        """What the appliance reads (``aio_image/appliance/deploying/orders.py`` has its shape).
+
+        ``known``: playbook → its ``plays`` and ``tasks`` in a build, in the order they run.
+        """
+        steps: list[dict[str, Any]] = []
+        for name, counts in known.items():
+            steps += self._scripts(name)
+            steps.append(
+                {
+                    "name": name,
+                    "playbook": f"openstack.osa.{name}",
+                    "plays": counts["plays"],
+                    "tasks": counts["tasks"],
+                }
+            )
+        return {
+            **PROGRAMS,
+            "environment": {**staging().environment, "SCENARIO": scenario},
+            "variables": {**deployment().bootstrap, **self.bootstrap},
+            "steps": [*steps, *self._scripts("")],
+        }
+
+    def _scripts(self, before: str) -> list[dict[str, Any]]:
+        return [
+            {"name": one.name, "script": one.path, "tasks": deployment().tasks.get(one.name, 0)}
+            for one in self.scripts
+            if one.before == before
+        ]
+
+
+@cache
+def orders() -> Orders:
+    """The table, read once."""
+    raw = yaml.safe_load(_TABLE.read_text("utf-8"))
+    return Orders(
+        packages=tuple(raw["packages"]),
+        bootstrap=dict(raw["bootstrap"]),
+        scripts=tuple(Script(**row) for row in raw["scripts"]),
+    )
