@@ -20,6 +20,8 @@ from tests.boot.native.disk import RootDisk
 from tests.boot.table import Table
 
 COLUMNS = ("name", "plays", "tasks", "seconds")
+# Failed there, and only there: it wants the kernel's module of NFS.
+_NOT_IN_A_CONTAINER = {"run-rpc_pipefs.mount"}
 # A deploy takes an hour on two processors.
 _LIMIT = 4 * 3600.0
 # What a program says that would have gone somewhere, whether its task counts as failed or not.
@@ -52,7 +54,7 @@ def deploys_itself(disk: RootDisk, scratch: Path, results: Path) -> None:
         answer = boot.token()
         assert answer["status"] == 201, answer
         assert boot.container is not None
-        assert boot.container.failed_units() == []
+        assert set(boot.container.failed_units()) <= _NOT_IN_A_CONTAINER
 
 
 @contextmanager

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pytest
+
+from aio_image import deployers
 from aio_image.bake.pristine import Rules, tops
 
 RULES = Rules(packed=(), left=(), elsewhere=(), cloud=(), secret=())
@@ -17,3 +21,19 @@ def test_a_pattern_is_what_it_stands_for_in_the_image(tmp_path: Path) -> None:
     assert tops(rules, tmp_path) == (
         "/etc", "/srv", "/openstack/venvs/glance-33/etc", "/openstack/venvs/nova-33/etc",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("deployer", ["debian", "openstack-ansible"])
+def test_a_reset_puts_back_every_file_with_a_secret(deployer: str) -> None:
+    """Else the next first boot finds the last appliance's secret in the canary's place."""
+    rules = Rules.of(deployer)
+    covered = (*rules.packed, *rules.elsewhere)
+    placed = {
+        file for row in deployers.load(deployer).secrets for file in row.files if "*" not in file
+    }
+    assert placed
+    assert [file for file in sorted(placed) if not below(file, covered)] == []
+
+
+def below(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, top) or fnmatchcase(path, f"{top}/*") for top in patterns)
