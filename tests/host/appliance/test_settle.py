@@ -158,9 +158,7 @@ def test_unable_then_healthy_then_elsewhere(private: Callable[..., None], tmp_pa
                 made.until_healthy(container)
                 check_where_it_is(made, container, ADDRESS, FIRST)
                 ca = (made.root / "etc/aio/pki/ca.pem").read_bytes()
-                assert shell(container, f'cd /tmp && {NOVA_PYTHON} -c "{_OPTIONS}"').startswith(
-                    f"{OVERRIDES} "
-                )
+                assert shell(container, _OPTIONS).startswith(f"{OVERRIDES} ")
                 assert "http_proxy=http" in shell(container, "systemctl show-environment")
                 assert get(container, f"https://{ADDRESS}/aio/status")[0] == 200
                 assert shell(container, "systemctl is-active aio-fence.service").strip() != "active"
