@@ -19,6 +19,7 @@ from aio_image.sources.python_index import PythonIndex
 PLACE = "/run/aio-build"
 _CERTIFICATES = f"{PLACE}/certificates.pem"
 _PIP = f"{PLACE}/pip.conf"
+_UV = f"{PLACE}/uv.toml"
 _SOURCES = "/etc/apt/sources.list.d/debian.sources"
 # Mounts need something to be mounted on: this file is made, and taken away again.
 _APT = "/etc/apt/apt.conf.d/00aio-build"
@@ -27,7 +28,7 @@ _RESOLVED = "run/systemd/resolved.conf.d/aio-build.conf"
 
 @dataclass(frozen=True)
 class Lent:
-    """``environment``: what programs inside need to be told."""
+    """``environment``: what programs inside need to be told; nothing secret, nor an address."""
 
     environment: Mapping[str, str]
 
@@ -42,6 +43,7 @@ def lent(container: Container, mirror: DebianMirror, index: PythonIndex) -> Iter
     _write(place / "apt.conf", mirror.config.as_apt_conf())
     _write(place / "debian.sources", mirror.as_sources())
     _write(place / "pip.conf", index.as_pip_conf(_CERTIFICATES))
+    _write(place / "uv.toml", index.as_uv_toml())
     if index.certificates:
         _write(root / _CERTIFICATES.lstrip("/"), index.certificates.read_text(encoding="utf-8"))
     resolved = root / _RESOLVED
@@ -53,7 +55,8 @@ def lent(container: Container, mirror: DebianMirror, index: PythonIndex) -> Iter
     try:
         for name, over in mounted.items():
             container.run(["mount", "--bind", f"{PLACE}/{name}", over])
-        yield Lent({**index.as_environment(_CERTIFICATES), "PIP_CONFIG_FILE": _PIP})
+        told = {"PIP_CONFIG_FILE": _PIP, "UV_CONFIG_FILE": _UV}
+        yield Lent({**index.as_environment(_CERTIFICATES), **told})
     finally:
         if container.alive():
             container.run(["umount", *mounted.values()], check=False, timeout=60)

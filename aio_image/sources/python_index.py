@@ -1,12 +1,13 @@
 """How the build host reaches a Python index: pip's own configuration, as pip and uv are told it.
 
 A build shares what is needed to reach the same index (addresses, certificates, time limit), and
-nothing else. Sources: pip's documentation, "Configuration"; uv's, "Environment variables".
+nothing else. Sources: pip's documentation, "Configuration"; uv's, "Settings".
 """
 
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 _SHARED = ("index-url", "extra-index-url", "trusted-host", "timeout", "proxy", "cert")
 # Where OpenSSL, requests and pip are told their certificates, the most telling first.
 _CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+_KINDS = ("http", "https")
 _SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -34,23 +36,32 @@ class PythonIndex:
         lines = [f"{name} = {value}" for name, value in sorted(rows.items())]
         return "\n".join(["[global]", *lines, ""])
 
+    def as_uv_toml(self) -> str:
+        """A uv.toml: the same indexes, of which the first that has a distribution is asked, and the
+        same proxy. uv knows a proxy's keys since 0.9; before, it warns of them.
+        """
+        indexes = [f"url = {_toml(url)}" for url in self._words("extra-index-url")]
+        indexes += [f"url = {_toml(url)}\ndefault = true" for url in self._words("index-url")]
+        lines = [f"{kind}-proxy = {_toml(url)}" for kind in _KINDS for url in self._words("proxy")]
+        if hosts := self._words("trusted-host"):
+            lines.append(f"allow-insecure-host = [{', '.join(map(_toml, hosts))}]")
+        return "\n".join([*lines, *(f"\n[[index]]\n{index}" for index in indexes), ""])
+
     def as_environment(self, certificates: str) -> dict[str, str]:
-        """The same for pip, uv and whatever else asks OpenSSL, as environment variables."""
-        names = {
-            "index-url": ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
-            "extra-index-url": ("PIP_EXTRA_INDEX_URL", "UV_INDEX"),
-            "trusted-host": ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"),
-            "timeout": ("PIP_DEFAULT_TIMEOUT", "UV_HTTP_TIMEOUT"),
-            "proxy": ("HTTPS_PROXY", "HTTP_PROXY"),
-        }
-        found = {
-            variable: value
-            for name, value in self.settings.items()
-            for variable in names.get(name, ())
-        }
+        """What pip, uv and whatever else asks OpenSSL take from environment variables alone.
+
+        No address is in it: those may have a password, and a command that is told of variables
+        shows them to every user of its host.
+        """
+        found: dict[str, str] = {}
+        if timeout := self.settings.get("timeout"):
+            found["UV_HTTP_TIMEOUT"] = timeout
         if self.certificates:
             found |= dict.fromkeys(_CERTIFICATES, certificates)
         return found
+
+    def _words(self, name: str) -> list[str]:
+        return self.settings.get(name, "").split()
 
 
 def host_index(
@@ -80,6 +91,11 @@ def host_index(
         if kept:
             said[name] = " ".join(kept)
     return PythonIndex(said, certificates if certificates.is_file() else None)
+
+
+def _toml(text: str) -> str:
+    """A basic string of TOML: what JSON has for one is one there, too."""
+    return json.dumps(text)
 
 
 def _files() -> list[Path]:

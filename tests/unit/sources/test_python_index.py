@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 from aio_image.sources.python_index import host_index
@@ -28,7 +29,6 @@ def test_later_files_win_and_the_environment_wins_over_all(tmp_path: Path) -> No
     assert found.settings == {"index-url": "https://two.example/simple", "timeout": "180"}
     assert found.certificates == bundle
     told = found.as_environment("/run/x.pem")
-    assert told["UV_DEFAULT_INDEX"] == told["PIP_INDEX_URL"] == "https://two.example/simple"
     assert told["UV_HTTP_TIMEOUT"] == "180"
     assert told["SSL_CERT_FILE"] == told["PIP_CERT"] == "/run/x.pem"
     assert "cert = /run/x.pem" in found.as_pip_conf("/run/x.pem").splitlines()
@@ -53,3 +53,31 @@ def test_certificates_that_are_not_there_are_none(tmp_path: Path) -> None:
     found = host_index([], {"SSL_CERT_FILE": str(tmp_path / "none.pem")})
     assert found.certificates is None
     assert found.as_environment("/run/x.pem") == {}
+
+
+def test_addresses_and_their_passwords_are_in_files_alone(tmp_path: Path) -> None:
+    text = (
+        "[global]\nindex-url = https://me:secret@one.example/simple\n"
+        "extra-index-url = https://b.example/simple https://c.example/simple\n"
+        "trusted-host = b.example c.example\nproxy = http://me:secret@proxy.example:3128\n"
+    )
+    found = host_index(_files(tmp_path, text), {})
+    assert found.as_environment("/run/x.pem").keys() <= {
+        "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+    }  # fmt: skip
+    uv = tomllib.loads(found.as_uv_toml())
+    assert uv == {
+        "http-proxy": "http://me:secret@proxy.example:3128",
+        "https-proxy": "http://me:secret@proxy.example:3128",
+        "allow-insecure-host": ["b.example", "c.example"],
+        "index": [
+            {"url": "https://b.example/simple"},
+            {"url": "https://c.example/simple"},
+            {"url": "https://me:secret@one.example/simple", "default": True},
+        ],
+    }
+    assert "index-url = https://me:secret@one.example/simple" in found.as_pip_conf("")
+
+
+def test_nothing_to_say_is_a_file_all_the_same() -> None:
+    assert tomllib.loads(host_index([], {}).as_uv_toml()) == {}
