@@ -25,6 +25,8 @@ from aio_image.host.trees import overlay_works
 _CONTAINER = "in a container: run it privileged, with the host's /dev"
 _AS_ROOT = "needs root: sudo aio-image doctor"
 _MIB = 1 << 20
+# A deployed cloud in one container uses about twenty, each container of LXC about as many as it.
+_INOTIFY_FREE = 64
 
 
 def kernel_checks() -> tuple[HostCheck, ...]:
@@ -35,6 +37,7 @@ def kernel_checks() -> tuple[HostCheck, ...]:
         HostCheck("loop devices", loop_devices, build),
         HostCheck("overlayfs", overlayfs, build),
         HostCheck("control groups", control_groups, build),
+        HostCheck("inotify instances", inotify_instances, build),
         HostCheck("device-mapper, nbd, vfat", not_needed),
     )
 
@@ -119,6 +122,36 @@ def control_groups(_host: Host) -> Finding:
     if mounted.get("/sys/fs/cgroup") == "cgroup2":
         return ok("unified")
     return ok("hybrid: containers get the unified hierarchy" if mounted else "none mounted")
+
+
+def inotify_instances(_host: Host) -> Finding:
+    """Those of root in all containers count as one user's; who gets none hangs, libvirtd for one.
+
+    A cloud in containers of LXC has thirteen systems more (docs/openstack-ansible.md).
+    """
+    if os.geteuid() != 0:
+        return skipped(_AS_ROOT)
+    proc = Path("/proc")
+    limit = int((proc / "sys/fs/inotify/max_user_instances").read_text(encoding="ascii"))
+    used = sum(inotify_instances_of(folder, user=0) for folder in proc.glob("[0-9]*"))
+    told = f"{used} of {limit} in use by root"
+    if limit - used < _INOTIFY_FREE:
+        return warning(
+            f"{told}; programs in a build's containers hang without",
+            "sysctl fs.inotify.max_user_instances=1024",
+        )
+    return ok(told)
+
+
+def inotify_instances_of(process: Path, user: int) -> int:
+    """How many the process of the folder in /proc has; 0 when it is not ``user``'s, or over."""
+    try:
+        if process.stat().st_uid != user:
+            return 0
+        links = [str(link.readlink()) for link in (process / "fd").iterdir()]
+    except OSError:
+        return 0
+    return links.count("anon_inode:inotify")
 
 
 def not_needed(_host: Host) -> Finding:

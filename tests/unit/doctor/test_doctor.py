@@ -9,6 +9,7 @@ import pytest
 
 from aio_image.cli.main import main
 from aio_image.doctor import checks, room
+from aio_image.doctor.kernel import inotify_instances_of
 from aio_image.doctor.model import (
     BOOT,
     BUILD,
@@ -158,3 +159,14 @@ def test_memory_is_what_the_kernel_says() -> None:
         for line in Path("/proc/swaps").read_text(encoding="ascii").splitlines()[1:]
     )
     assert room.available_memory() <= physical + swap
+
+
+def test_inotify_instances_are_counted_by_user(tmp_path: Path) -> None:
+    fd = tmp_path / "17" / "fd"
+    fd.mkdir(parents=True)
+    for number, target in enumerate(["anon_inode:inotify", "/dev/null", "anon_inode:inotify"]):
+        (fd / str(number)).symlink_to(target)
+    user = os.getuid()
+    assert inotify_instances_of(tmp_path / "17", user) == 2
+    assert inotify_instances_of(tmp_path / "17", user + 1) == 0
+    assert inotify_instances_of(tmp_path / "18", user) == 0, "over meanwhile"
