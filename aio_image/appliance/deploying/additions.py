@@ -3,17 +3,18 @@
 Which there are is ``/usr/share/aio/additions.json``: ``{"format": 1, "folder", "wrapper", "runner",
 "environment" (all as in ``orders``), "git": folder of the image's repositories, "variables": a file
 of more variables for these playbooks, "apt": the apt.conf of what is carried, or both empty,
-"rows": {name: {"title", "group", "playbooks", "sources"}}}``. One that was interrupted, or failed,
-is begun again by the same command: playbooks may be repeated.
+"rows": {name: {"group", "playbooks", "sources", "service": its row of services.json}}}``. One that
+was interrupted, or failed, is begun again by the same command: playbooks may be repeated.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import services
 from ..files import write_atomic
 from ..layout import Layout
 from ..problems import ApplianceProblem
@@ -24,6 +25,7 @@ from .orders import Orders
 
 FORMAT = 1
 _CONF = "/etc/openstack_deploy/conf.d"
+_ENVIRONMENTS = "/openstack/venvs"
 # Every scenario has it; its host is the one there is.
 _LIKE = "keystone.yml"
 
@@ -32,14 +34,18 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Addition:
-    """``added``: its playbooks are over."""
+    """``service``: its row in services.json once it runs. ``added``: all was done for it."""
 
     name: str
-    title: str
     group: str
     playbooks: tuple[str, ...]
     sources: tuple[str, ...]
+    service: Mapping[str, Any]
     added: bool
+
+    @property
+    def title(self) -> str:
+        return str(self.service["title"])
 
 
 def every(layout: Layout) -> list[Addition]:
@@ -51,10 +57,10 @@ def every(layout: Layout) -> list[Addition]:
     return [
         Addition(
             name,
-            row["title"],
             row["group"],
             tuple(row["playbooks"]),
             tuple(row["sources"]),
+            row["service"],
             name in added,
         )
         for name, row in sorted(table["rows"].items())
@@ -95,9 +101,31 @@ def add(layout: Layout, one: Addition, told: Told) -> bool:
         except ApplianceProblem as problem:
             hint = f"mended, `aio enable {one.name}` goes on"
             raise ApplianceProblem(problem.message, hint=hint) from problem
+    _compile(layout, one, told)
+    _watched(layout, one)
     names = sorted({*_added(layout), one.name})
     write_atomic(layout.added, json.dumps({"format": FORMAT, "added": names}) + "\n")
     return True
+
+
+def _compile(layout: Layout, one: Addition, told: Told) -> None:
+    """Byte code for its virtual environment: uv makes none, and the service may not write it."""
+    for home in sorted(layout.at(_ENVIRONMENTS).glob(f"{one.name}-*")):
+        told("compiling its Python modules")
+        # Status 1: some file (a code generator's template) is not Python of today.
+        python = home / "bin/python3"
+        programs.run(
+            python, "-m", "compileall", "-q", "-x", "/tests?/", home / "lib", accept=(0, 1)
+        )
+
+
+def _watched(layout: Layout, one: Addition) -> None:
+    """Status page, ``aio check`` and the like look after it as after those that the image began
+    with."""
+    table = services.read(layout.services)
+    others = [row for row in table["services"] if row["name"] != one.name]
+    table["services"] = [*others, dict(one.service)]
+    write_atomic(layout.services, json.dumps(table, indent=1) + "\n")
 
 
 def _teller(playbook: str, told: Told) -> Callable[[Progress], None]:

@@ -20,7 +20,6 @@ class Addition:
     """A row; its words are explained in additions.yaml. ``sources`` are URLs."""
 
     name: str
-    title: str
     group: str
     playbooks: tuple[str, ...]
     sources: tuple[str, ...]
@@ -31,8 +30,6 @@ def additions() -> Mapping[str, Addition]:
     """Every row by its name, read once."""
     rows = yaml.safe_load(_TABLE.read_text("utf-8"))
     return {
-        name: Addition(
-            name, row["title"], row["group"], tuple(row["playbooks"]), tuple(row["sources"])
-        )
+        name: Addition(name, row["group"], tuple(row["playbooks"]), tuple(row["sources"]))
         for name, row in rows.items()
     }

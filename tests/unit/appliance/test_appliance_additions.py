@@ -14,7 +14,6 @@ from aio_image.appliance.deploying import additions
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.bake.osa import additions as written
-from aio_image.deployers.openstack_ansible.staging import additions as told
 
 _PROGRAMS = Path(sys.executable).parent
 _PLAY = """\
@@ -26,6 +25,7 @@ _PLAY = """\
     - name: Write it down
       ansible.builtin.shell: echo {{{{ word | default('ran') }}}} >> {folder}/ran
 """
+_ROW = {"name": "x", "title": "X", "units": ["x.service"], "optional": False, "memory": 0}
 _HOSTS = {"aio1": {"ip": "172.29.236.100", "management_ip": "172.29.236.100"}}
 
 
@@ -39,6 +39,7 @@ def layout(tmp_path: Path) -> Layout:
     keystone = layout.at("/etc/openstack_deploy/conf.d/keystone.yml")
     keystone.parent.mkdir(parents=True)
     keystone.write_text(yaml.safe_dump({"identity_hosts": _HOSTS}))
+    layout.services.write_text(json.dumps({"format": 1, "services": [_ROW], "dormant": []}))
     return layout
 
 
@@ -64,6 +65,17 @@ def _sources(layout: Layout) -> None:
     layout.at("/opt/aio/git/opendev.org/openstack/barbican.git").mkdir(parents=True)
 
 
+def _environment(layout: Layout) -> Path:
+    """A virtual environment as its playbook leaves one, with a module."""
+    home = layout.at("/openstack/venvs/barbican-33.0.1")
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/python3").symlink_to(sys.executable)
+    module = home / "lib/python3/here.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("pass\n")
+    return module
+
+
 def test_without_its_sources_nothing_is_touched(layout: Layout) -> None:
     with pytest.raises(ApplianceProblem, match="no sources of barbican: https://"):
         additions.add(layout, _barbican(layout), print)
@@ -79,11 +91,17 @@ def test_a_service_is_added_by_its_file_and_its_playbook(layout: Layout) -> None
     assert not _barbican(layout).added
     # The same command goes on.
     (layout.root.parent / "room").touch()
+    module = _environment(layout)
     assert additions.add(layout, _barbican(layout), said.append)
     assert _barbican(layout).added
     conf = layout.at("/etc/openstack_deploy/conf.d/barbican.yml").read_text()
     assert yaml.safe_load(conf) == {"key_manager_hosts": _HOSTS}
-    assert said[-1] == "barbican.yml: Write it down (task 2)"
+    assert said[-2:] == ["barbican.yml: Write it down (task 2)", "compiling its Python modules"]
+    assert list(module.parent.glob("__pycache__/here.*.pyc"))
+    rows = json.loads(layout.services.read_text())["services"]
+    assert [(row["name"], row["units"]) for row in rows] == [
+        ("x", ["x.service"]), ("barbican", ["barbican-api.service"]),
+    ]  # fmt: skip
     assert not additions.add(layout, _barbican(layout), said.append)
     assert (layout.root.parent / "ran").read_text() == "ran\n"
 
@@ -103,10 +121,8 @@ def test_its_playbooks_are_told_where_the_image_carries_what_they_take(layout: L
 def test_they_are_listed_and_cannot_be_disabled(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = {"format": 1, "services": [], "dormant": [], "ports": [], "deployer": "x"}
-    layout.services.write_text(json.dumps(table))
     rows = enable.listing(layout).splitlines()
-    assert rows[0].split() == ["barbican", "not", "added", "key", "manager",
+    assert rows[0].split() == ["barbican", "not", "added", "Key", "manager",
                                "(by", "OpenStack-Ansible)"]  # fmt: skip
     monkeypatch.setattr("os.geteuid", lambda: 0)
     given = type("Given", (), {"service": ["barbican"]})()
@@ -120,7 +136,8 @@ def test_an_image_of_another_deployer_has_none(tmp_path: Path) -> None:
 
 
 def test_every_row_is_whole() -> None:
-    for row in told("/opt/aio/git", {})["rows"].values():
-        assert set(row) == {"title", "group", "playbooks", "sources"}
+    for row in written.whole({})["rows"].values():
+        assert set(row) == {"group", "playbooks", "sources", "service"}
+        assert row["service"]["units"] and row["service"]["api"]
         assert all(url.startswith("https://") for url in row["sources"])
         assert row["group"].endswith("_hosts")
