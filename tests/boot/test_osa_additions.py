@@ -1,6 +1,7 @@
 """A service that an OpenStack-Ansible image carries is added by `aio enable`, with no way out.
 
-Natively. It then answers at its public address, keeps a secret and gives it back.
+Natively. It then answers at its public address, keeps a secret and gives it back, and does so
+after the next boot, too.
 
 AIO_IMAGE_TEST_IMAGE  the image, of the deployer openstack-ansible, that carries barbican
 """
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.boot
 COLUMNS = ("command", "status", "seconds", "said")
 _SERVICE, _TYPE = "barbican", "key-manager"
 _STORE = "opt/aio/wheels"
+# The appliance's own, which knows of it by now.
+_CHECK = ("aio", "check", "--only", "catalogue", "endpoints", "secret")
 _PAYLOAD = "what nobody else knows"
 
 
@@ -53,6 +56,10 @@ def test_it_is_added_with_no_way_out(base: RootDisk, scratch: Path, results: Pat
             assert boot.container.failed_units() == []
             # Services restarted by handlers come back by themselves.
             table.note(healthy_after=round(boot.until_healthy(), 1))
+            boot.inside(*_CHECK)
+        with powered(disk, scratch) as boot:
+            table.note(healthy_again=round(boot.until_healthy(), 1))
+            boot.inside(*_CHECK)
 
     in_private(body)
     shutil.rmtree(scratch)
