@@ -15,16 +15,14 @@ from aio_image.errors import BuildError, HostError
 from aio_image.execution.context import StepContext
 from aio_image.host import process
 
-_ELEMENTS = ("aio-image-disk", "aio-image-efi", "aio-image-grub")
-
 
 def run(ctx: StepContext) -> None:
     """Write the image.
 
     Settings: ``image.size`` (bytes), ``image.format``, ``image.compression``,
     ``image.filesystem``, ``image.label``, ``kernel.cmdline`` (words in one string),
-    ``kernel.console`` (``ttyS0,115200``), ``system.architecture``. Raises BuildError when
-    disk-image-create fails or the result cannot be read.
+    ``kernel.console`` (``ttyS0,115200``), ``system.architecture``, ``image_elements`` (names).
+    Raises BuildError when disk-image-create fails or the result cannot be read.
     """
     settings = ctx.step.settings
     link = ctx.work / "view-of-tree"
@@ -40,7 +38,7 @@ def run(ctx: StepContext) -> None:
     run_dib(
         ctx,
         DibRun(
-            elements=_ELEMENTS,
+            elements=tuple(settings["image_elements"]),
             arguments=_arguments(settings, image),
             variables={
                 "DIB_BLOCK_DEVICE_CONFIG": f"file://{config}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import product
 from typing import Any
 
 from aio_image import deployers, systems
@@ -14,6 +15,7 @@ from aio_image.plan.model import Input, Plan, Step, step_key
 from aio_image.plan.table import STEPS, StepRow
 from aio_image.profile.load import LoadedProfile
 from aio_image.sources.git import pins
+from aio_image.systems import families
 
 
 def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
@@ -74,15 +76,21 @@ def _inputs(row: StepRow, loaded: LoadedProfile) -> tuple[Input, ...]:
 def _filled(patterns: Iterable[str], loaded: LoadedProfile) -> Iterator[str]:
     """A row's ``patterns`` with their blanks filled in: one for each mirror and element."""
     system = systems.load(loaded.profile.system.distribution)
+    one = {"deployer": deployers.folder(loaded.profile.deployer), "distribution": system.name}
+    several = {
+        "mirror": system.mirrors,
+        "element": system.elements,
+        "image_element": tuple(_image_elements(loaded)),
+    }
     for pattern in patterns:
-        for mirror in system.mirrors if "{mirror}" in pattern else ("",):
-            for element in system.elements if "{element}" in pattern else ("",):
-                yield pattern.format(
-                    deployer=deployers.folder(loaded.profile.deployer),
-                    distribution=system.name,
-                    mirror=mirror,
-                    element=element,
-                )
+        named = [blank for blank in several if f"{{{blank}}}" in pattern]
+        for chosen in product(*(several[blank] for blank in named)):
+            yield pattern.format(**one, **dict(zip(named, chosen, strict=True)))
+
+
+def _image_elements(loaded: LoadedProfile) -> list[str]:
+    system = systems.load(loaded.profile.system.distribution)
+    return list(families.image_elements(system.family))
 
 
 def _covered(loaded: LoadedProfile) -> bool:
@@ -154,6 +162,7 @@ _FACTS: Mapping[str, Callable[[LoadedProfile], Any]] = {
     "packages": _packages,
     "stand_in": lambda loaded: sorted(_table(loaded).stand_in),
     "exclude": lambda loaded: list(_table(loaded).exclude),
+    "image_elements": _image_elements,
     # By lines, so that `aio-image plan` can say which of them changed.
     "lock": lambda loaded: _locked(loaded, later=False).text().splitlines(),
     "additions": _carried,

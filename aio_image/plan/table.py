@@ -32,11 +32,12 @@ class StepRow:
     profile, which the step finds in ``step.settings`` under the same names. ``facts``: values
     worked out from the deployer's data (see ``build.py``), found there likewise. ``files``:
     globs below the project's data folders or the package. In both, ``{deployer}`` and
-    ``{distribution}`` are filled in, ``{mirror}`` and ``{element}`` once for each that the
-    distribution has. ``code``: the module that runs it. ``distributions``: Python packages whose
-    version decides what comes out. ``covered``: only for scenarios that the deployer's
-    tables cover. ``containers``: only for scenarios that have services in LXC containers (true) or
-    that have none (false). ``carrying``: only where a profile carries services for later.
+    ``{distribution}`` are filled in, ``{mirror}``, ``{element}`` (of its root) and
+    ``{image_element}`` once for each that the distribution has. ``code``: the module that runs
+    it. ``distributions``: Python packages whose version decides what comes out. ``covered``: only
+    for scenarios that the deployer's tables cover. ``containers``: only for scenarios that have
+    services in LXC containers (true) or that have none (false). ``carrying``: only where a profile
+    carries services for later.
     ``aside``: laid over the trees of all steps before it, other such steps' too, and no part of
     what steps without this word are laid over: they read it only where ``needs`` says.
     """
@@ -148,9 +149,9 @@ _IMAGE = StepRow(
         "kernel.cmdline",
         "kernel.console",
     ),
-    facts=(),
+    facts=("image_elements",),
     files=(
-        "elements/aio-image*/**",
+        "elements/{image_element}/**",
         "aio_image/dib/block_device/__init__.py",
         "aio_image/dib/block_device/esp.py",
         "aio_image/dib/block_device/partitioning.py",

@@ -43,6 +43,7 @@ ROOT_SETTINGS: dict[str, Any] = {
     "exclude": ["/usr/share/bash-completion/*"],
 }
 IMAGE_SETTINGS: dict[str, Any] = {
+    "image_elements": ["aio-image-disk", "aio-image-efi", "aio-image-grub"],
     "system.architecture": "amd64",
     "image.size": 3 * 2**30,
     "image.format": "qcow2",

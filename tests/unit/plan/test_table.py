@@ -13,6 +13,7 @@ from aio_image.plan.build import make_plan
 from aio_image.plan.model import Plan
 from aio_image.plan.table import CODE_APART, CODE_ROOMS, STEPS
 from aio_image.profile.load import load_profile
+from aio_image.systems import families
 
 _EVERY_ROW = [row for rows in STEPS.values() for row in rows]
 
@@ -31,8 +32,9 @@ def test_every_file_that_ships_is_somebodys_input(plan: Plan, folder: str) -> No
     files = inputs.files_below(resource(folder))
     ours = {f"{folder}/{path.relative_to(resource(folder)).as_posix()}" for path in files}
     assert ours, f"{folder} is empty"
-    # What roots of other distributions are made of.
+    # What roots and images of other distributions are made of.
     others = {name for each in systems.names() for name in systems.load(each).elements}
+    others |= set(families.image_elements("redhat"))
     strays = ours - _labels(plan)
     strays = {label for label in strays if label.split("/")[1] not in others}
     assert not strays, f"no row of aio_image/plan/table.py names {sorted(strays)}"
@@ -44,6 +46,7 @@ def test_every_pattern_matches_something() -> None:
             "deployer": deployers.folder(deployer),
             "distribution": "debian",
             "element": "aio-root",
+            "image_element": "aio-image-disk",
             "mirror": "debian",
         }
         for row in rows:
@@ -69,6 +72,9 @@ def test_everything_in_a_code_room_is_somebodys_input(plan: Plan) -> None:
     # What it says is in the root's settings, package by package.
     apart |= {"aio_image/deployers/debian/packages.yaml"}
     apart |= {f"aio_image/systems/{name}.yaml" for name in systems.names()}
+    # What these say is in the image's settings.
+    apart |= {"aio_image/systems/families.py"}
+    apart |= {f"aio_image/systems/families/{name}.yaml" for name in ("debian", "redhat")}
     # Entries for developers; no step's code.
     apart |= {f"aio_image/{room}/__main__.py" for room in CODE_ROOMS}
     ours = {

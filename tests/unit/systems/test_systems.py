@@ -9,8 +9,10 @@ import yaml
 
 from aio_image import systems
 from aio_image.deployers.openstack_ansible.series import facts
+from aio_image.paths import resource
 from aio_image.profile.load import load_profile
 from aio_image.profile.schema import Mirrors, System
+from aio_image.systems import families
 
 _ROOM = Path(systems.__file__).parent
 # Supported by OpenStack-Ansible, and not here: no profile asks for them.
@@ -28,6 +30,13 @@ def test_a_table_is_whole(name: str) -> None:
     known = {"title", "family", "mirrors", "releases", "archive", "elements", "dib", "needs",
              "packages"}  # fmt: skip
     assert set(yaml.safe_load((_ROOM / f"{name}.yaml").read_text())) <= known
+
+
+@pytest.mark.parametrize("name", systems.names())
+def test_an_image_of_each_has_its_elements(name: str) -> None:
+    elements = families.image_elements(systems.load(name).family)
+    assert "aio-image-disk" in elements
+    assert [element for element in elements if not (resource("elements") / element).is_dir()] == []
 
 
 def test_profiles_may_name_exactly_these() -> None:
