@@ -203,3 +203,27 @@ def test_a_root_is_its_own_systems(
     labels = {each.label for each in step.inputs}
     assert any(label.startswith(f"elements/{element}/") for label in labels)
     assert f"aio_image/systems/{distribution}.yaml" in labels
+
+
+@pytest.mark.usefixtures("lock")
+@pytest.mark.parametrize(
+    ("names", "elements"),
+    [
+        (
+            ("debian-aio", "osa-aio-metal", "osa-aio-metal-bookworm", "osa-aio-metal-noble"),
+            ["aio-image-disk", "aio-image-efi", "aio-image-grub"],
+        ),
+        (
+            ("osa-aio-metal-centos10", "osa-aio-metal-rocky10"),
+            ["aio-image-disk", "aio-image-efi-redhat", "aio-image-grub2"],
+        ),
+    ],
+)
+def test_an_image_has_its_systems_boot_loaders_and_no_others(
+    names: tuple[str, ...], elements: list[str]
+) -> None:
+    for name in names:
+        step = make_plan(load_profile(name)).step("image")
+        assert step.settings["image_elements"] == elements
+        labels = {each.label for each in step.inputs if each.label.startswith("elements/")}
+        assert sorted({label.split("/")[1] for label in labels}) == elements
