@@ -37,6 +37,9 @@ OF_THE_CLOUD = (
     # The database of the other deployer knows its host by this already.
     *(("var/lib/nova/compute_id",) if DEPLOYER == "debian" else ()),
 )
+# What the step `image` writes into the root, after the seal has packed what a reset puts back.
+OF_THE_DISK = ("etc/fstab", "etc/default/grub.d/50-aio-image.cfg")
+_OF_THE_DISK = "# written with the disk\n"
 _NETWORK = "set -a; . /root/openrc; exec openstack --insecure network create n -f value -c id"
 MARK = "CREATE TABLE keystone.mark (word INT)"
 _SQL = ["mariadb", "--no-defaults", "--user=root", "--batch", "--skip-column-names", "--execute"]
@@ -80,12 +83,16 @@ def carried_out(made: Appliance, container: Container, what: str) -> None:
 def test_reset_then_rebuild(private: Callable[..., None], tmp_path: Path) -> None:
     def body() -> None:
         with appliance(tmp_path) as made:
+            for name in OF_THE_DISK:
+                (made.root / name).parent.mkdir(parents=True, exist_ok=True)
+                (made.root / name).write_text(_OF_THE_DISK)
             with made.boot() as container:
                 made.until_healthy(container)
                 first = secrets(made.root), identities(made.root, LASTING + OF_THE_CLOUD)
                 use(made, container)
                 carried_out(made, container, "reset")
             assert (made.root / "etc/machine-id").read_text() == ""
+            assert {(made.root / name).read_text() for name in OF_THE_DISK} == {_OF_THE_DISK}
             assert not (made.root / SECRETS).exists() and not (made.root / "root/mark").exists()
             assert not (made.root / "var/lib/cloud/instances").exists()
             made.seed()
