@@ -11,25 +11,20 @@ import contextlib
 import fcntl
 import json
 import os
-import queue
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import catalogue, optional, services, units, user_secrets
+from . import answering, catalogue, optional, services, units, user_secrets
 from .files import make_folder, sync_folder, write_atomic
 from .layout import Layout
-from .machine import Record
 from .optional import Change, OptionalService
-from .probing import Prober
 from .problems import ApplianceProblem
-from .services import Probe
 
 PRESETS = "/etc/systemd/system-preset"
 HAPROXY = "/etc/haproxy/enabled"
 _SPARE = 128  # MiB that are to be left
-_PATIENCE = 900.0  # seconds until a service answers; emulated processors import for minutes
 
 Told = Callable[[str], None]
 
@@ -73,7 +68,7 @@ class Switch:
         self.told("opening its public port")
         self._publish(runs=True)
         self.told("waiting for its answer")
-        self._wait()
+        answering.wait(self.layout, self.service.row)
         self.told("telling keystone")
         self._show(enabled=True)
         optional.record(self.layout, self.service.name, runs=True)
@@ -126,23 +121,6 @@ class Switch:
             link.unlink()
         sync_folder(link.parent)
         _systemctl("reload", "haproxy.service")
-
-    def _wait(self) -> None:
-        host = public_host(self.layout)
-        wanted = [services.probe(row) for row in self.service.row["probes"]]
-        outside = services.load(self.layout.services).outside
-        prober = Prober(wanted, outside, self.layout.pki / "ca.pem", host)
-        until = time.monotonic() + _PATIENCE
-        missing: set[Probe] = set(wanted)
-        while missing:
-            try:
-                missing.discard(prober.up.get(timeout=max(until - time.monotonic(), 0.1)))
-            except queue.Empty:
-                name = next(iter(missing)).name
-                raise ApplianceProblem(
-                    f"{name} does not answer after {_PATIENCE:.0f} s",
-                    hint=f"journalctl -u {self.service.units[0]}",
-                ) from None
 
     def _show(self, *, enabled: bool) -> None:
         api = self.service.row["api"]
@@ -213,12 +191,6 @@ def _begun(layout: Layout, name: str) -> bool:
             f"{begun.name} is changed by half", hint=f"first: aio {verb} {begun.name}"
         )
     return begun is not None
-
-
-def public_host(layout: Layout) -> str:
-    """The name or address in this appliance's certificate."""
-    release = layout.personalised.read_text("utf-8").strip()
-    return Record.load(layout.state, release).values["host"]
 
 
 def as_problem(error: Exception) -> ApplianceProblem:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import services
+from .. import answering, services
 from ..files import write_atomic
 from ..layout import Layout
 from ..problems import ApplianceProblem
@@ -102,6 +102,8 @@ def add(layout: Layout, one: Addition, told: Told) -> bool:
             hint = f"mended, `aio enable {one.name}` goes on"
             raise ApplianceProblem(problem.message, hint=hint) from problem
     _compile(layout, one, told)
+    told("waiting for its answer")
+    answering.wait(layout, one.service)
     _watched(layout, one)
     names = sorted({*_added(layout), one.name})
     write_atomic(layout.added, json.dumps({"format": FORMAT, "added": names}) + "\n")

@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import units
 from ..files import write_atomic
 from ..problems import ApplianceProblem
+from . import aria
 from .model import Finding, ask, do, start
 
 if TYPE_CHECKING:
@@ -76,18 +78,31 @@ def found_again(servers: Sequence[Server]) -> None:
     for server in servers:
         ask("systemctl", "stop", server.unit, seconds=900)
     positions = {server.unit: position(server) for server in servers}
-    first = choose(positions)
-    _allow(next(server for server in servers if server.unit == first))
+    unit = choose(positions)
+    first = next(server for server in servers if server.unit == unit)
+    _allow(first)
+    if not aria.started(first.unit, first.data, lambda: _founded(first)):
+        raise ApplianceProblem(
+            f"{first.unit}: does not found the cluster: {units.last_words(first.unit)}",
+            hint=f"its log, and innodb_force_recovery, may save what is in {first.data}",
+        )
+    for server in servers:
+        if server is not first:
+            _join(server)
+
+
+def _founded(server: Server) -> bool:
+    """Whether it starts, as the first member of the cluster."""
     # The unit's own way to be given options (MYSQLD_OPTS in its ExecStart), for this start only.
     do("systemctl", "set-environment", "MYSQLD_OPTS=--wsrep-new-cluster")
     try:
-        start(first)
+        with suppress(ApplianceProblem):
+            start(server.unit)
+            _wait(server)
+            return True
     finally:
         do("systemctl", "unset-environment", "MYSQLD_OPTS")
-    _wait(next(server for server in servers if server.unit == first))
-    for server in servers:
-        if server.unit != first:
-            _join(server)
+    return False
 
 
 def choose(positions: dict[str, Position]) -> str:

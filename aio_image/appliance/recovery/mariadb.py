@@ -20,7 +20,7 @@ from typing import Any
 from .. import units
 from ..layout import Layout
 from ..problems import ApplianceProblem
-from . import galera
+from . import aria, galera
 from .model import Finding, ask, do, start, stop
 
 _ANSWER_SECONDS = 120
@@ -66,23 +66,16 @@ class Server:
 def examine(row: Mapping[str, Any], _: Layout) -> list[Finding]:
     servers = [Server.of(one["unit"], one["suffix"]) for one in row["members"]]
     if any(server.clustered for server in servers):
-        return galera.examine(servers)
+        # A member whose files are another user's does not start, whatever the cluster says.
+        given = [finding for server in servers for finding in _owned(server)]
+        return [*given, *galera.examine(servers)]
     return [finding for server in servers for finding in _alone(server)]
 
 
 def _alone(server: Server) -> list[Finding]:
     if not (server.data / "mysql").is_dir():
         return [Finding(server.unit, f"{server.data} holds no database", "aio rebuild", None)]
-    found = []
-    if strangers := _not_mysqls(server.data):
-        found.append(
-            Finding(
-                server.unit,
-                f"{len(strangers)} of its files are another user's, as {strangers[0]}",
-                "give them to mysql",
-                lambda: _give(strangers),
-            )
-        )
+    found = _owned(server)
     if server.query("SELECT 1") is None:
         found.append(
             Finding(
@@ -93,6 +86,20 @@ def _alone(server: Server) -> list[Finding]:
             )
         )
     return found
+
+
+def _owned(server: Server) -> list[Finding]:
+    strangers = _not_mysqls(server.data)
+    if not strangers:
+        return []
+    return [
+        Finding(
+            server.unit,
+            f"{len(strangers)} of its files are another user's, as {strangers[0]}",
+            "give them to mysql",
+            lambda: _give(strangers),
+        )
+    ]
 
 
 def _not_mysqls(data: Path) -> list[Path]:
@@ -113,22 +120,11 @@ def _give(paths: list[Path]) -> None:
 def _revive(server: Server) -> None:
     """From what costs nothing to what costs the most; each only when those before did not help."""
     stop(server.unit)
-    if _starts(server):
-        return
-    stop(server.unit)
-    # Aria keeps the server's own tables and temporary ones; without its log it recovers each table.
-    names = ("aria_log_control", "aria_log.[0-9]*[0-9]", "tc.log")
-    logs = [log for name in names for log in server.data.glob(name)]
-    aside = {log: log.rename(log.with_name(f"{log.name}.broken")) for log in logs}
-    if _starts(server):
-        return
-    stop(server.unit)
-    for log, kept in aside.items():
-        kept.replace(log)
-    raise ApplianceProblem(
-        f"{server.unit}: does not start: {units.last_words(server.unit)}",
-        hint=f"its log, and innodb_force_recovery, may save what is in {server.data}",
-    )
+    if not aria.started(server.unit, server.data, lambda: _starts(server)):
+        raise ApplianceProblem(
+            f"{server.unit}: does not start: {units.last_words(server.unit)}",
+            hint=f"its log, and innodb_force_recovery, may save what is in {server.data}",
+        )
 
 
 def _starts(server: Server) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import yaml
 from aio_image.appliance.commands import disable, enable
 from aio_image.appliance.deploying import additions
 from aio_image.appliance.layout import Layout
+from aio_image.appliance.machine import Record
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.bake.osa import additions as written
 
@@ -25,33 +29,69 @@ _PLAY = """\
     - name: Write it down
       ansible.builtin.shell: echo {{{{ word | default('ran') }}}} >> {folder}/ran
 """
-_ROW = {"name": "x", "title": "X", "units": ["x.service"], "optional": False, "memory": 0}
+_ROW = {"name": "x", "title": "X", "units": ["x.service"], "optional": False, "memory": 0,
+        "api": None, "probes": [], "heartbeats": None}  # fmt: skip
 _HOSTS = {"aio1": {"ip": "172.29.236.100", "management_ip": "172.29.236.100"}}
 
 
+class _Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/healthcheck" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Not into the test's output."""
+
+
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
+def port() -> Iterator[int]:
+    """Of a service that says it is well."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture
+def layout(tmp_path: Path, port: int) -> Layout:
     """The bake's own table, with a playbook of the test's for Barbican's."""
     layout = Layout(tmp_path / "root")
     (tmp_path / "barbican.yml").write_text(_PLAY.format(folder=tmp_path))
     written.write(layout.root, {"HOME": str(tmp_path)})
-    _programs(layout)
+    _programs(layout, port)
     keystone = layout.at("/etc/openstack_deploy/conf.d/keystone.yml")
     keystone.parent.mkdir(parents=True)
     keystone.write_text(yaml.safe_dump({"identity_hosts": _HOSTS}))
-    layout.services.write_text(json.dumps({"format": 1, "services": [_ROW], "dormant": []}))
+    layout.services.write_text(
+        json.dumps(
+            {
+                "format": 1,
+                "services": [_ROW],
+                "dormant": [],
+                "outside": "127.0.0.1",
+                "dashboard": None,
+            }
+        )
+    )
+    layout.personalised.parent.mkdir(parents=True, exist_ok=True)
+    layout.personalised.write_text("1\n")
+    Record(layout.state, "1", values={"host": "cloud.example.com"}).save()
     return layout
 
 
-def _programs(layout: Layout) -> None:
-    """Have the table name this environment's programs, and the test's playbook."""
+def _programs(layout: Layout, port: int) -> None:
+    """Have the table name this environment's programs, the test's playbook and ``service``."""
     table = json.loads(layout.additions.read_text())
     table |= {
         "folder": str(layout.root.parent),
         "wrapper": str(_PROGRAMS / "ansible-playbook"),
         "runner": str(_PROGRAMS / "ansible-runner"),
     }
-    table["rows"]["barbican"]["playbooks"] = ["barbican.yml"]
+    barbican = table["rows"]["barbican"]
+    barbican["playbooks"] = ["barbican.yml"]
+    # There is no haproxy here, so it has no public port.
+    url = f"http://127.0.0.1:{port}/healthcheck"
+    barbican["service"]["probes"] = [{**barbican["service"]["probes"][0], "url": url, "port": None}]
     layout.additions.write_text(json.dumps(table))
 
 
@@ -96,7 +136,11 @@ def test_a_service_is_added_by_its_file_and_its_playbook(layout: Layout) -> None
     assert _barbican(layout).added
     conf = layout.at("/etc/openstack_deploy/conf.d/barbican.yml").read_text()
     assert yaml.safe_load(conf) == {"key_manager_hosts": _HOSTS}
-    assert said[-2:] == ["barbican.yml: Write it down (task 2)", "compiling its Python modules"]
+    assert said[-3:] == [
+        "barbican.yml: Write it down (task 2)",
+        "compiling its Python modules",
+        "waiting for its answer",
+    ]
     assert list(module.parent.glob("__pycache__/here.*.pyc"))
     rows = json.loads(layout.services.read_text())["services"]
     assert [(row["name"], row["units"]) for row in rows] == [
@@ -106,14 +150,16 @@ def test_a_service_is_added_by_its_file_and_its_playbook(layout: Layout) -> None
     assert (layout.root.parent / "ran").read_text() == "ran\n"
 
 
-def test_its_playbooks_are_told_where_the_image_carries_what_they_take(layout: Layout) -> None:
+def test_its_playbooks_are_told_where_the_image_carries_what_they_take(
+    layout: Layout, port: int
+) -> None:
     _sources(layout)
     (layout.root.parent / "room").touch()
     variables = layout.root.parent / "variables.yml"
     variables.write_text("word: carried\n")
     written.write(layout.root, {}, variables=str(variables))
     assert json.loads(layout.additions.read_text())["variables"] == str(variables)
-    _programs(layout)
+    _programs(layout, port)
     assert additions.add(layout, _barbican(layout), print)
     assert (layout.root.parent / "ran").read_text() == "carried\n"
 
