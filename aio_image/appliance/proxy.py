@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 
 from .addresses import PublicHost
 from .config import Proxy
@@ -23,11 +24,17 @@ NAMES = ("http_proxy", "https_proxy", "no_proxy")
 _NEVER = ("localhost", "127.0.0.0/8", "127.0.0.1", "::1", "169.254.169.254", "172.29.248.0/22")
 
 
-def variables(asked: Proxy | None, public: PublicHost, hostname: str) -> dict[str, str]:
-    """The environment that programs go by; empty when there is no proxy."""
+def variables(
+    asked: Proxy | None, public: PublicHost, hostname: str, inside: Sequence[str]
+) -> dict[str, str]:
+    """The environment that programs go by; empty when there is no proxy.
+
+    ``inside`` are networks that nobody else reaches, which services may speak to each other on.
+    """
     if asked is None or not (asked.http or asked.https):
         return {}
-    never = [*_NEVER, hostname, public.host, public.address, *public.others, *asked.without]
+    own = [hostname, public.host, public.address, *public.others]
+    never = [*_NEVER, *inside, *own, *asked.without]
     found = {
         "http_proxy": asked.http,
         "https_proxy": asked.https or asked.http,

@@ -24,6 +24,7 @@ from . import (
     proxy,
     public,
     resources,
+    services,
     settled,
     table,
 )
@@ -111,7 +112,7 @@ class Settlement:
         self.warnings += resources.check(
             here, self.table, first=self.first, force=self.config.force
         )
-        proxy.render(proxy.variables(self.config.proxy, PublicHost("", "", ()), ""))
+        proxy.render(proxy.variables(self.config.proxy, PublicHost("", "", ()), "", ()))
         if self.first:
             network.render(self.config)
 
@@ -294,7 +295,10 @@ class Settlement:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return proxy.variables(self.config.proxy, self.public, self.hostname)
+        if self.config.proxy is None:
+            return {}
+        inside = services.read(self.layout.services)["inside"]
+        return proxy.variables(self.config.proxy, self.public, self.hostname, inside)
 
     def _proxy(self) -> None:
         proxy.write(self.layout, self._environment)

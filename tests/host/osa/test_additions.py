@@ -30,6 +30,7 @@ from tests.osa.small import LATER, LATER_VENV, NO_ROOM, ORDER, VENV
 from tests.private import in_private
 
 pytestmark = pytest.mark.host
+_SERVICES = "usr/share/aio/services.json"
 _STAMP = "/var/lib/apt/periodic/update-success-stamp"
 
 
@@ -107,6 +108,19 @@ def test_nothing_of_the_service_is_in_the_image_but_what_it_is_made_of(
             assert b"aioCanary" not in (tree / path).read_bytes(), path
 
 
+def _no_cloud(root: Path) -> None:
+    """The small release's service answers nobody, and there is no other to be looked after."""
+    path = root / "usr/share/aio/additions.json"
+    table = json.loads(path.read_text())
+    table["rows"][LATER]["service"]["probes"] = []
+    path.write_text(json.dumps(table))
+    (root / _SERVICES).write_text(json.dumps({"format": 1, "services": [], "dormant": []}))
+
+
+def _running(root: Path) -> list[str]:
+    return [row["name"] for row in json.loads((root / _SERVICES).read_text())["services"]]
+
+
 def test_it_is_added_with_no_way_out(carried: dict[str, Path]) -> None:
     """No card but loopback. What fails is named; the same command goes on; once more is none."""
     room = fresh_room("osa-enable")
@@ -117,6 +131,7 @@ def test_it_is_added_with_no_way_out(carried: dict[str, Path]) -> None:
         (room / "out").mkdir()
         with trees.writable(layers, room / "out", room / "work") as root:
             install_code(root)
+            _no_cloud(root)
             with nspawn.booted(
                 root, console=room / "console", target="multi-user.target",
                 mask=nspawn.FIRST_BOOT, start_seconds=900, orderly=False,
@@ -142,6 +157,7 @@ def test_it_is_added_with_no_way_out(carried: dict[str, Path]) -> None:
                 container.run(asked)
                 container.run([f"{VENV}/bin/python", "-c", f"import {LATER}"])
 
+                assert _running(root) == [LATER]
                 again = container.run(enable)
                 assert again.output == f"{LATER} is enabled already\n"
                 assert _order(root) == [*before, f"{LATER} present"]

@@ -56,6 +56,7 @@ def make_image(root: Path) -> Layout:
     )
     services = ("haproxy", "memcached", "nova", "horizon", "neutron")
     layout.settle.write_text(json.dumps(deployers.load("debian").settle_of(services)))
+    layout.services.write_text(json.dumps(deployers.load("debian").dump(services)))
     layout.clock_epoch.touch()
     files = {
         "/root/openrc": f"export OS_PASSWORD={canary_of('keystone_auth_admin_password')}\n",

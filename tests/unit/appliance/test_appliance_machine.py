@@ -175,11 +175,12 @@ def test_the_file_comes_and_goes(image: Layout) -> None:
 
 def test_a_proxy_is_not_for_what_is_here(image: Layout) -> None:
     asked = Proxy("http://u:p%40w@proxy.example.org:3128", None, ("example.net", "10.0.0.0/8"))
-    found = proxy.variables(asked, PUBLIC, "aio")
+    found = proxy.variables(asked, PUBLIC, "aio", ["172.29.236.0/22"])
     assert found["https_proxy"] == found["http_proxy"] == asked.http
     never = found["no_proxy"].split(",")
     here = {"localhost", "127.0.0.1", "::1", "aio", "169.254.169.254", "192.0.2.10",
-            "cloud.example.org", "198.51.100.2", "example.net", "10.0.0.0/8"}  # fmt: skip
+            "cloud.example.org", "198.51.100.2", "example.net", "10.0.0.0/8",
+            "172.29.236.0/22"}  # fmt: skip
     assert here <= set(never)
     proxy.write(image, found)
     services = image.at(proxy.SERVICES)
@@ -191,7 +192,7 @@ def test_a_proxy_is_not_for_what_is_here(image: Layout) -> None:
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert shell.strip() == asked.http
-    proxy.write(image, proxy.variables(None, PUBLIC, "aio"))
+    proxy.write(image, proxy.variables(None, PUBLIC, "aio", ()))
     assert not services.exists()
     assert not image.at(proxy.APT).exists()
 
