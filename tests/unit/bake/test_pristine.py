@@ -35,5 +35,16 @@ def test_a_reset_puts_back_every_file_with_a_secret(deployer: str) -> None:
     assert [file for file in sorted(placed) if not below(file, covered)] == []
 
 
+@pytest.mark.parametrize("deployer", ["debian", "openstack-ansible"])
+def test_a_rebuild_keeps_passwords_and_configuration(deployer: str) -> None:
+    kept = (
+        "/etc/aio/config.yaml",
+        "/etc/aio/pki/ca.pem",
+        "/etc/openstack_deploy/user_secrets.yml",
+        "/etc/openstack_deploy/user_variables.yml",
+    )
+    assert [file for file in kept if below(file, Rules.of(deployer).cloud)] == []
+
+
 def below(path: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(path, top) or fnmatchcase(path, f"{top}/*") for top in patterns)
