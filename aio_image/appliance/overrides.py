@@ -1,7 +1,7 @@
 """OpenStack-Ansible's ``<service>_<file>_overrides`` of ``user_variables``, as drop-in files.
 
 Which word is which file's stands in settle.json. A drop-in is read after the file it adds to; one
-that is not asked for any more goes.
+that is not asked for any more goes. Where there are playbooks, every other word is theirs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .table import Row, Table
 _BY = "# Written by aio from user_variables of /etc/aio/config.yaml.\n"
 _SECTION = re.compile(r"[^\[\]\n\r]{1,100}")
 _OPTION = re.compile(r"[A-Za-z0-9_.:/*-]{1,100}")
+_TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 
 
 class _Wrong(Exception):
@@ -34,6 +35,13 @@ def render(config: Config, table: Table, where: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for word, sections in config.user_variables.items():
         line = _line(where, word)
+        theirs = table.variables
+        if theirs is not None and word in theirs.instead:
+            cure = f"say it by {theirs.instead[word]}"
+            wrong.append(f"{line}user_variables.{word}: is the appliance's own; {cure}")
+            continue
+        if theirs is not None and not at_once(table, word, sections):
+            continue
         if word not in table.overrides:
             wrong.append(f"{line}user_variables.{word}: not known here{_cure(word, table)}")
             continue
@@ -49,6 +57,46 @@ def render(config: Config, table: Table, where: str = "") -> dict[str, str]:
             details=wrong,
         )
     return found
+
+
+def at_once(table: Table, word: str, sections: Any) -> bool:
+    """Whether ``word`` gets a drop-in here, or what is wrong with it is told here.
+
+    Not where it is the playbooks', and not where only they know what it comes to.
+    """
+    return word in table.overrides and (table.variables is None or not _for_playbooks(sections))
+
+
+def _for_playbooks(sections: Any) -> bool:
+    """Whether a drop-in cannot say the same as they will.
+
+    There is a template, or an option without a value (they spell None), or one with several
+    ({option: {value: }}), of which the values of every file count.
+    """
+    if not isinstance(sections, Mapping):
+        return _templated(sections)
+    options = [
+        one
+        for section in sections.values()
+        if isinstance(section, Mapping)
+        for one in section.values()
+    ]
+    return _templated(sections) or any(
+        one is None
+        or (isinstance(one, list) and None in one)
+        or (isinstance(one, Mapping) and bool(one) and not any(one.values()))
+        for one in options
+    )
+
+
+def _templated(value: Any) -> bool:
+    if isinstance(value, str):
+        return _TEMPLATE.search(value) is not None
+    if isinstance(value, list):
+        return any(_templated(one) for one in value)
+    if isinstance(value, Mapping):
+        return any(_templated(name) or _templated(one) for name, one in value.items())
+    return False
 
 
 def write(layout: Layout, table: Table, wanted: Mapping[str, str]) -> list[Row]:

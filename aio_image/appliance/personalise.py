@@ -80,7 +80,7 @@ def settle(layout: Layout, reporter: Reporter) -> Settlement:
             say(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)
         raise problem from error
     notices.put(layout, SOURCE, work.warnings)
-    for warning in work.warnings:
+    for warning in [*work.warnings, *work.once]:
         print(f"warning: {warning}", flush=True)
     if ran:
         status.done = status.total

@@ -19,6 +19,7 @@ from . import (
     keystone_keys,
     ledger,
     network,
+    notices,
     overrides,
     pki,
     proxy,
@@ -54,6 +55,8 @@ class Settlement:
         self.record = Record.load(layout.state, self.ledger.bake_id)
         self.first = not layout.personalised.exists()
         self.warnings: list[str] = []
+        # What is said when it changes, and stands with the warnings until the next boot.
+        self.once: list[str] = []
         self.broken = False
         self.ran: list[str] = []
         # Units that have to know, by what they have to do, when this is done while the cloud runs.
@@ -135,6 +138,7 @@ class Settlement:
             Stage("hypervisor", "deciding how instances run", self._hypervisor,
                   self._of_hypervisor),
             Stage("proxy", "setting up the proxy", self._proxy, lambda: digest(self._environment)),
+            *self._for_playbooks(),
             Stage("overrides", "writing the owner's settings", self._overrides,
                   lambda: digest(self.config.user_variables)),
         ]  # fmt: skip
@@ -146,7 +150,7 @@ class Settlement:
         if not self.layout.orders.exists():
             return frozenset()
         # They replace /etc/nova, too, and what was written there before.
-        later = {"database", "hypervisor"} if orders.left(self.layout) else set()
+        later = {"database", "hypervisor", "overrides"} if orders.left(self.layout) else set()
         return frozenset({"keys", *later})
 
     def _of_network(self) -> str:
@@ -302,6 +306,27 @@ class Settlement:
 
     def _proxy(self) -> None:
         proxy.write(self.layout, self._environment)
+
+    def _for_playbooks(self) -> list[Stage]:
+        """Of a deployer whose owner runs playbooks: before the first of them, where they are yet
+        to be run."""
+        if self.table.variables is None:
+            return []
+        return [
+            Stage("variables", "writing the owner's variables", self._variables,
+                  lambda: digest(self.config.user_variables)),
+        ]  # fmt: skip
+
+    def _variables(self) -> None:
+        from . import user_variables  # noqa: PLC0415 - as above
+
+        assert self.table.variables is not None
+        words = self.config.user_variables
+        user_variables.write(self.layout, self.table.variables, words)
+        if not self.layout.orders.exists() or orders.over(self.layout):
+            before = settled.recall(self.record.config).user_variables
+            self.once = user_variables.notices_of(self.table, before, words)
+        notices.put(self.layout, user_variables.SOURCE, self.once)
 
     def _overrides(self) -> None:
         wanted = overrides.render(self.config, self.table)

@@ -28,10 +28,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Variables:
+    """Where the words of ``user_variables`` are for playbooks, and the command that runs those.
+
+    ``beneath``: files whose mappings they are laid over. ``instead``: words that are refused → the
+    keys of config.yaml that say it.
+    """
+
+    path: str
+    run: str
+    beneath: tuple[str, ...]
+    instead: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Table:
     """``minimum`` and ``recommended``: cpus; memory, free and disk in MiB (settle.yaml).
 
-    ``names`` and addresses besides the public ones that haproxy's certificate is for.
+    ``names`` and addresses besides the public ones that haproxy's certificate is for. ``variables``
+    is None where no playbooks are run: then all words of ``user_variables`` are in ``overrides``.
     """
 
     minimum: Mapping[str, int]
@@ -40,6 +55,7 @@ class Table:
     public: tuple[Row, ...]
     hypervisor: tuple[Row, ...]
     overrides: Mapping[str, Row]
+    variables: Variables | None
 
 
 def load(path: Path) -> Table:
@@ -57,6 +73,16 @@ def of(data: Mapping[str, Any]) -> Table:
         public=tuple(_row(row) for row in data["public"]),
         hypervisor=tuple(_row(row) for row in data["hypervisor"]),
         overrides={name: _row(row) for name, row in data["overrides"].items()},
+        variables=_variables(data["variables"]) if data["variables"] else None,
+    )
+
+
+def _variables(row: Mapping[str, Any]) -> Variables:
+    return Variables(
+        path=row["path"],
+        run=row["run"],
+        beneath=tuple(row["beneath"]),
+        instead=dict(row["instead"]),
     )
 
 

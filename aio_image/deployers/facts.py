@@ -271,4 +271,5 @@ class DeployerFacts:
             "public": [row for row in self.settle["public"] if there(row)],
             "hypervisor": [row for row in self.settle["hypervisor"] if there(row)],
             "overrides": {name: row for name, row in overrides.items() if there(row)},
+            "variables": self.settle["variables"],
         }

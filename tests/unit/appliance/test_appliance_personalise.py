@@ -260,7 +260,7 @@ def test_what_playbooks_make_waits_until_they_are_over(image: Layout) -> None:
               "variables": {}, "steps": [{"name": "one", "script": "one"}]}  # fmt: skip
     image.orders.write_text(json.dumps(orders))
     before = [stage.name for stage in settlement.Settlement(image).stages()]
-    assert set(every) - set(before) == {"keys", "database", "hypervisor"}
+    assert set(every) - set(before) == {"keys", "database", "hypervisor", "overrides"}
     note(image, [Done("one", 0, 0, 0.0)])
     after = [stage.name for stage in settlement.Settlement(image).stages()]
     assert set(every) - set(after) == {"keys"}

@@ -141,10 +141,11 @@ def test_every_key_has_values() -> None:
     assert set(VALUES) == {key.name for key in TABLE if key.kind != SECTION}
 
 
+@pytest.mark.parametrize("deployer", ["debian", "openstack-ansible"])
 @pytest.mark.parametrize("key", [key for key in TABLE if key.example], ids=lambda key: key.name)
-def test_the_examples_of_the_table_are_right(key: Any) -> None:
+def test_the_examples_of_the_table_are_right(key: Any, deployer: str) -> None:
     tree = nested({**_BESIDE.get(key.name, {}), key.name: yaml.safe_load(key.example)})
-    Known.of("debian", [one.name for one in load_deployer("debian").services]).read(
+    Known.of(deployer, [one.name for one in load_deployer(deployer).services]).read(
         yaml.safe_dump(tree).encode()
     )
     SCHEMA.validate(tree)

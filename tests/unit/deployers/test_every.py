@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from aio_image import deployers
+from aio_image import bake, deployers
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.recovery import engine
 from aio_image.deployers import DeployerFacts
@@ -37,6 +38,9 @@ def test_tables_name_services_that_are_there(facts: DeployerFacts) -> None:
         *facts.settle["overrides"].values(),
     ]
     assert {row["service"] for row in rows} <= names
+    told = {unit for row in rows for unit in (*row.get("restart", ()), *row.get("reload", ()))}
+    # Started when an instance asks, and so nobody waits for it.
+    assert told - units_of(facts) <= {"nova-api-metadata.service"}
 
 
 def test_its_recipe_is_of_roles_and_units_that_are_there(facts: DeployerFacts) -> None:
@@ -62,6 +66,32 @@ def test_what_recovers_is_known(facts: DeployerFacts, tmp_path: Path) -> None:
     known = units_of(facts) | {"ovs-vswitchd.service"}
     assert {unit for row in rows for unit in row.get("restart", ())} <= known
     assert {row["unit"] for row in rows if "unit" in row} <= known
+
+
+def test_a_rebuild_takes_an_owners_settings_along(facts: DeployerFacts) -> None:
+    """What is a drop-in is put back with its service, and the next boot settles it again."""
+    rules = yaml.safe_load((Path(bake.__file__).parent / "pristine.yaml").read_text("utf-8"))
+    cloud = rules[facts.name]["cloud"]
+    for row in facts.settle["overrides"].values():
+        assert any(row["path"].startswith(f"{place}/") for place in cloud), row["path"]
+
+
+def test_the_owners_variables_are_read_after_the_images_and_before_the_public_host() -> None:
+    settle = deployers.load("openstack-ansible").settle
+    path = settle["variables"]["path"]
+    (public,) = [
+        row["path"] for row in settle["public"] if "openstack_deploy" in row.get("path", "")
+    ]
+    templates = (
+        resource("playbooks") / "roles/openstack_ansible/templates/tree/etc/openstack_deploy"
+    )
+    image = [f"{Path(path).parent}/{one.name.removesuffix('.j2')}" for one in templates.iterdir()]
+    places = [*settle["variables"]["beneath"], *image]
+    assert {Path(one).match("/etc/openstack_deploy/user_*.yml") for one in [path, *places]} == {
+        True
+    }
+    assert sorted({path, public, *places})[-2:] == [path, public]
+    assert set(image) <= set(settle["variables"]["beneath"])
 
 
 def test_every_word_of_the_default_scenario_is_covered() -> None:
