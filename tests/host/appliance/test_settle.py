@@ -22,23 +22,18 @@ pytestmark = pytest.mark.host
 
 FIRST, SECOND, THIRD = "first.example.org", "second.example.org", "third.example.org"
 ADDRESS, MOVED = str(RULES.network["address"]), "192.0.2.20"
-BROKEN = "fqdn: first.example.org\nuser_variables:\n  nova_nva_conf_overrides: {}\n"
-# The other deployer's user_variables are for its playbooks.
-OVERRIDES = DEPLOYER == "debian"
+BROKEN = "fqdn: first.example.org\nuser_variables:\n  nova_nova_conf_overrides: 3\n"
+# Where there are playbooks, they read the words, too.
+VARIABLES = "etc/openstack_deploy/user_zzy_aio_config.yml"
 NOVA_PYTHON = "python3" if DEPLOYER == "debian" else "/openstack/venvs/nova-*/bin/python"
 GOOD = f"""\
 # What I want.
 fqdn: {FIRST}
 proxy: {{http: "http://192.0.2.99:3128"}}
-"""
-GOOD += (
-    """\
 user_variables:
-  keystone_keystone_conf_overrides: {token: {expiration: 7777}}
-  nova_nova_conf_overrides: {libvirt: {inject_key: true}}
+  keystone_keystone_conf_overrides: {{token: {{expiration: 7777}}}}
+  nova_nova_conf_overrides: {{libvirt: {{inject_key: true}}}}
 """
-    * OVERRIDES
-)
 # From outside: status, kind and text of an answer, by whatever certificate there is.
 _GET = """
 import json, ssl, sys, urllib.error, urllib.request
@@ -133,7 +128,7 @@ def check_unable(container: Container) -> None:
     status = said(container, lambda one: one.get("state") == "failed")
     (problem,) = status["problems"]
     assert problem in status["detail"]
-    assert problem.startswith("line 3: user_variables.nova_nva_conf_overrides: not known here")
+    assert problem.startswith("line 3: user_variables.nova_nova_conf_overrides: must be a mapping")
     over = time.monotonic() + 300
     while get(container, f"https://{ADDRESS}/")[0] == 0 and time.monotonic() < over:
         time.sleep(1)
@@ -158,7 +153,8 @@ def test_unable_then_healthy_then_elsewhere(private: Callable[..., None], tmp_pa
                 made.until_healthy(container)
                 check_where_it_is(made, container, ADDRESS, FIRST)
                 ca = (made.root / "etc/aio/pki/ca.pem").read_bytes()
-                assert shell(container, _OPTIONS).startswith(f"{OVERRIDES} ")
+                assert shell(container, _OPTIONS).startswith("True ")
+                assert (made.root / VARIABLES).exists() == (DEPLOYER != "debian")
                 assert "http_proxy=http" in shell(container, "systemctl show-environment")
                 assert get(container, f"https://{ADDRESS}/aio/status")[0] == 200
                 assert shell(container, "systemctl is-active aio-fence.service").strip() != "active"
@@ -179,5 +175,6 @@ def test_unable_then_healthy_then_elsewhere(private: Callable[..., None], tmp_pa
                 assert (made.root / "etc/aio/pki/ca.pem").read_bytes() == ca
                 assert not (made.root / "etc/systemd/system.conf.d/60-aio-proxy.conf").exists()
                 assert not list((made.root / "etc").glob("*/*.conf.d/90-aio-user.conf"))
+                assert not (made.root / VARIABLES).exists()
 
     private(body)
