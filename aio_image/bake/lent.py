@@ -21,8 +21,11 @@ _CERTIFICATES = f"{PLACE}/certificates.pem"
 _PIP = f"{PLACE}/pip.conf"
 _UV = f"{PLACE}/uv.toml"
 _SOURCES = "/etc/apt/sources.list.d/debian.sources"
-# Mounts need something to be mounted on: this file is made, and taken away again.
+# Mounts need something to be mounted on: these files are made, and taken away again.
 _APT = "/etc/apt/apt.conf.d/00aio-build"
+# pip's place for what holds for everybody: OpenStack-Ansible's role python_venv_build runs pip
+# without PIP_CONFIG_FILE when it fetches uv.
+_EVERYBODY = "/etc/pip.conf"
 _RESOLVED = "run/systemd/resolved.conf.d/aio-build.conf"
 
 
@@ -50,8 +53,10 @@ def lent(container: Container, mirror: DebianMirror, index: PythonIndex) -> Iter
     resolved.parent.mkdir(parents=True, exist_ok=True)
     _write(resolved, f"[Resolve]\nDNS={NAMESERVER}\n")
     container.run(["systemctl", "restart", "systemd-resolved.service"], timeout=60)
-    (root / _APT.lstrip("/")).touch()
-    mounted = {"apt.conf": _APT, "debian.sources": _SOURCES}
+    made = [over for over in (_APT, _EVERYBODY) if not (root / over.lstrip("/")).exists()]
+    for over in made:
+        (root / over.lstrip("/")).touch()
+    mounted = {"apt.conf": _APT, "debian.sources": _SOURCES, "pip.conf": _EVERYBODY}
     try:
         for name, over in mounted.items():
             container.run(["mount", "--bind", f"{PLACE}/{name}", over])
@@ -60,7 +65,7 @@ def lent(container: Container, mirror: DebianMirror, index: PythonIndex) -> Iter
     finally:
         if container.alive():
             container.run(["umount", *mounted.values()], check=False, timeout=60)
-            container.run(["rm", "-f", _APT], check=False, timeout=60)
+            container.run(["rm", "-f", *made], check=False, timeout=60)
 
 
 def _write(path: Path, text: str) -> None:
