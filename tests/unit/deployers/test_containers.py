@@ -42,8 +42,12 @@ def test_its_variables_come_after_those_of_every_scenario(tree: Path) -> None:
     # Containers have the constraints that the variables of every scenario name.
     wanted = f"/opt/ansible-runtime-constraints-{_COMMIT}.txt"
     assert kept["lxc_container_cache_files_from_host"] == ["/etc/gitconfig", wanted]
-    (mount,) = kept["lxc_container_bind_mounts"]
-    assert mount == {"host_directory": GIT, "container_directory": GIT}
+    mounts = kept["lxc_container_bind_mounts"]
+    # That image is in openstack_user_image of every scenario.
+    wanted_mounts = [GIT, "/usr/share/aio/images"]
+    assert mounts == [{"host_directory": one, "container_directory": one} for one in wanted_mounts]
+    (image,) = deployment().kept["openstack_user_image"]["images"]
+    assert image["url"].startswith("file:///usr/share/aio/images/")
 
 
 def test_the_table_itself_is_not_changed_by_a_lock() -> None:
@@ -83,7 +87,7 @@ def test_every_mount_of_what_is_lent_may_be_missing(tree: Path) -> None:
     entries = [line.removeprefix("lxc.mount.entry = ").split() for line in lines]
     lent = [entry for entry in entries if entry[0].startswith(PLACE)]
     assert entries[0][1] == "run", "or systemd would lay its own over it"
-    assert len(lent) == 3
+    assert len(lent) == 4
     for source, target, _, options, *_ in lent:
         assert {"bind", "ro", "optional"} <= set(options.split(","))
         assert not target.startswith("/")
