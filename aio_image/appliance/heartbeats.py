@@ -9,13 +9,17 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 
+from . import units
 from .status import uptime
 
 _FRESH = 60  # seconds; both services report every 10 (report_interval)
 
 
-def missing(wanted: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Those of ``wanted`` (database → processes) that have not reported. One client process."""
+def missing(wanted: Mapping[str, tuple[str, ...]], container: str = "") -> list[str]:
+    """Those of ``wanted`` (database → processes) that have not reported. One client process.
+
+    ``container``: the one that MariaDB runs in, "" for the host.
+    """
     found: set[tuple[str, str]] = set()
     fresh = min(_FRESH, int(uptime()))
     # A clock that was put back leaves reports of earlier boots that lie in the future.
@@ -26,11 +30,14 @@ def missing(wanted: Mapping[str, tuple[str, ...]]) -> list[str]:
         for database in wanted
     ]
     if queries:
+        client = ["mariadb", "--no-defaults", "--protocol=socket", "--user=root", "--batch"]
         done = subprocess.run(
-            ["mariadb", "--no-defaults", "--protocol=socket", "--user=root", "--batch",
-             "--skip-column-names"],
-            input="\n".join(queries), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            units.inside(container, [*client, "--skip-column-names"]),
+            input="\n".join(queries),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         for line in done.stdout.splitlines():
             database, _, binary = line.partition("\t")
             found.add((database, binary))

@@ -11,12 +11,14 @@ import os
 import re
 import secrets
 import string
+import subprocess
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from . import playbook_keys
-from .files import write_atomic
+from . import playbook_keys, roots
+from .files import sync_folder, write_atomic
 from .layout import Layout
 
 
@@ -67,3 +69,13 @@ def settle(layout: Layout) -> None:
         if (folder.st_uid, folder.st_gid) != (file.st_uid, file.st_gid):
             os.chown(path, folder.st_uid, folder.st_gid)
     playbook_keys.settle(layout)
+    for root in roots.containers(layout.root).values():
+        _have_host_keys(layout.at(root))
+
+
+def _have_host_keys(root: Path) -> None:
+    """A container with an ssh server has keys of its own; the host's are cloud-init's."""
+    ssh = root / "etc/ssh"
+    if (ssh / "sshd_config").exists() and not any(ssh.glob("ssh_host_*_key.pub")):
+        subprocess.run(["ssh-keygen", "-q", "-A", "-f", root], check=True, timeout=300)
+        sync_folder(ssh)

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import roots
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -93,8 +95,17 @@ class Layout:
 
     @property
     def database_sql(self) -> Path:
-        """What MariaDB still has to be told; removed by ``apply-database``."""
-        return self.memory / "database.sql"
+        """What MariaDB still has to be told; removed by ``apply-database``, beside it."""
+        root = roots.containers(self.root).get(self.database_container, roots.HOST)
+        return self.at(f"{root}/var/lib/aio/database.sql")
+
+    @property
+    def database_container(self) -> str:
+        """The container that MariaDB runs in: the one with the program that tells it; or ""."""
+        for name, root in roots.containers(self.root).items():
+            if self.at(f"{root}/usr/lib/aio/apply-database").exists():
+                return name
+        return ""
 
     @property
     def changing(self) -> Path:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 
-from . import addresses, config, config_edit, ledger, personalise, settled
+from . import addresses, config, config_edit, ledger, personalise, settled, units
 from .addresses import NoAddress
 from .files import write_atomic
 from .layout import Layout
@@ -81,12 +81,13 @@ def _follow(layout: Layout, reporter: Reporter, work: Settlement) -> None:
         return
     if layout.database_sql.exists():
         # Active, or its start is waited for, at the end of which it applies them itself.
-        _run("systemctl", "start", "mariadb.service")
+        container = layout.database_container
+        _run(*units.inside(container, ["systemctl", "start", "mariadb.service"]))
         if layout.database_sql.exists():
-            _run("/usr/lib/aio/apply-database")
-    for verb, units in (("try-restart", work.restart), ("try-reload-or-restart", work.reload)):
-        if units:
-            _run("systemctl", verb, "--no-block", *dict.fromkeys(units))
+            _run(*units.inside(container, ["/usr/lib/aio/apply-database"]))
+    for verb, named in (("try-restart", work.restart), ("try-reload-or-restart", work.reload)):
+        for command in units.commands([verb, "--no-block"], dict.fromkeys(named)):
+            _run(*command)
     _run("systemctl", "restart", "--no-block", "aio-ready.service")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from . import heartbeats, scrub, services, stages, units
 from .deploying import orders
@@ -128,7 +129,8 @@ def run(layout: Layout, reporter: Reporter) -> None:
         status.state, status.detail = FAILED, problem.message
         reporter.publish(status)
         raise
-    watch = Watch(wanted, status)
+    silent = partial(heartbeats.missing, container=layout.database_container)
+    watch = Watch(wanted, status, silent=silent)
     reporter.publish(status)
     # Until this boot's personalise is over there is no certificate and nothing listens.
     while not layout.personalised.exists():

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from . import notices, troubles
+from . import units as systemd
 from .layout import Layout
 
 # MiB. Below this RabbitMQ refuses messages (50) and MariaDB does not start (its temporary
@@ -44,5 +45,6 @@ class Room:
 
 
 def _start(units: Sequence[str]) -> None:
-    for words in (("reset-failed", "--"), ("start", "--no-block", "--")):
-        subprocess.run(["systemctl", *words, *units], capture_output=True, check=False)
+    for words in (("reset-failed",), ("start", "--no-block")):
+        for command in systemd.commands(words, units):
+            subprocess.run(command, capture_output=True, check=False)

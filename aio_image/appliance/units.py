@@ -3,14 +3,16 @@
 Every property of one unit costs systemd as much as the states of all of them together (0.13 s and
 0.27 s on an emulated processor), and it is process 1 that pays while the services want to start:
 so all states are listed in one call, and only a unit whose state changed is looked at closely.
+
+A unit of an LXC container is named ``<container>/<unit>``: no unit's own name has a slash.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 _PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,Result,Type,NRestarts"
 _PROPERTIES += ",InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic"
@@ -33,6 +35,28 @@ class Unit:
     since: float
     began: float = 0.0
     tries: int = 0
+
+
+def inside(container: str, command: Sequence[str]) -> list[str]:
+    """``command`` as it is run in ``container``; "" is the host itself."""
+    return ["lxc-attach", "--name", container, "--", *command] if container else list(command)
+
+
+def by_container(names: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each container ("" for the host) with its units' own names, in the order they came."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        container, _, unit = name.rpartition("/")
+        found.setdefault(container, []).append(unit)
+    yield from found.items()
+
+
+def commands(words: Sequence[str], names: Iterable[str]) -> list[list[str]]:
+    """``systemctl WORDS -- NAMES``: a command for the host, and one for each container."""
+    return [
+        inside(container, ["systemctl", *words, "--", *units])
+        for container, units in by_container(names)
+    ]
 
 
 class Observer:
@@ -58,25 +82,38 @@ class Observer:
 
 def _states(names: list[str]) -> dict[str, tuple[str, ...]]:
     """Load, active and sub state of each unit that is loaded under just this name."""
-    done = subprocess.run(
-        ["systemctl", "list-units", "--all", "--output=json", "--", *names],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    try:
-        rows = json.loads(done.stdout or "[]")
-    except ValueError:
-        return {}
-    return {row["unit"]: (row["load"], row["active"], row["sub"]) for row in rows}
+    found: dict[str, tuple[str, ...]] = {}
+    for container, units in by_container(names):
+        command = ["systemctl", "list-units", "--all", "--output=json", "--", *units]
+        done = subprocess.run(
+            inside(container, command), capture_output=True, text=True, check=False
+        )
+        try:
+            rows = json.loads(done.stdout or "[]")
+        except ValueError:
+            continue
+        for row in rows:
+            found[whole(container, row["unit"])] = (row["load"], row["active"], row["sub"])
+    return found
 
 
 def show(names: Iterable[str]) -> dict[str, Unit]:
     """The state of each unit, by the name asked for. Empty when systemd does not answer."""
-    wanted = list(names)
-    done = subprocess.run(
-        ["systemctl", "show", f"--property={_PROPERTIES}", "--", *wanted],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return parse(wanted, done.stdout)
+    found: dict[str, Unit] = {}
+    for container, units in by_container(names):
+        command = ["systemctl", "show", f"--property={_PROPERTIES}", "--", *units]
+        done = subprocess.run(
+            inside(container, command), capture_output=True, text=True, check=False
+        )
+        for unit in parse(units, done.stdout).values():
+            name = whole(container, unit.name)
+            found[name] = replace(unit, name=name)
+    return found
+
+
+def whole(container: str, unit: str) -> str:
+    """The name here of ``unit`` of ``container``."""
+    return f"{container}/{unit}" if container else unit
 
 
 def parse(wanted: list[str], text: str) -> dict[str, Unit]:
@@ -111,10 +148,11 @@ def parse(wanted: list[str], text: str) -> dict[str, Unit]:
 
 def last_words(name: str) -> str:
     """The last line ``name`` wrote to the journal in this boot, shortened."""
+    container, _, name = name.rpartition("/")
+    command = ["journalctl", "--boot", "--unit", name, "--lines=12", "--output=cat", "--no-pager"]
     done = subprocess.run(
-        ["journalctl", "--boot", "--unit", name, "--lines=12", "--output=cat", "--no-pager"],
-        capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+        inside(container, command), capture_output=True, text=True, errors="replace", check=False
+    )
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     # systemd's own closing lines say that it failed, not why.
     prefixes = (f"{name}: ", "Failed to start", "Stopped", "Starting", "Started")

@@ -6,7 +6,7 @@ What that takes is the deployer's (recipe.yaml): all of OpenStack, or what is st
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +38,22 @@ def bake(ctx: StepContext) -> None:
     print(f"baked in {time.monotonic() - began:.1f} s", flush=True)
 
 
-def make_appliance(ctx: StepContext, root: Path, more: Mapping[str, Any] | None = None) -> None:
+def make_appliance(
+    ctx: StepContext,
+    root: Path,
+    more: Callable[[Mapping[str, Any], Path], Mapping[str, Any]] | None = None,
+) -> None:
     """Boot the tree ``root`` up to basic.target, without a network, and run bake.yml there.
 
-    Settings as of ``run``; ``more`` are extra variables besides. Raises BuildError when a task
-    fails. Be in private namespaces.
+    Settings as of ``run``. ``more(extra variables, root)`` gives those to be others. Raises
+    BuildError when a task fails. Be in private namespaces.
     """
     began = time.monotonic()
     file = resource("playbooks") / "bake.yml"
     console = ctx.log.with_suffix(".console.log")
-    given = variables(known_release(root, ctx.step.key), ctx.step.settings) | dict(more or {})
+    given = variables(known_release(root, ctx.step.key), ctx.step.settings)
+    if more is not None:
+        given |= more(given, root)
     ctx.progress("Boot the root in systemd-nspawn", 0.0)
     with nspawn.booted(root, console=console, mask=nspawn.FIRST_BOOT) as container:
         print(f"booted in {time.monotonic() - began:.1f} s", flush=True)

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from aio_image import deployers
+from aio_image.appliance import units as systemd
 from aio_image.bake import listening, nspawn, outside
 from aio_image.bake.inside import run_inside
 from aio_image.bake.nspawn import Cable, Container
@@ -224,8 +225,12 @@ def _units(container: Container, root: Path) -> dict[str, str]:
     table = json.loads((root / _SERVICES).read_text(encoding="utf-8"))
     units = [unit for service in table["services"] for unit in service["units"]]
     asleep = [unit for service in table.get("dormant", ()) for unit in service["units"]]
-    shown = container.run(["systemctl", "is-active", *units, *asleep], check=False, timeout=60)
-    states = dict(zip([*units, *asleep], shown.output.split(), strict=True))
+    states: dict[str, str] = {}
+    for inner, named in systemd.by_container([*units, *asleep]):
+        command = systemd.inside(inner, ["systemctl", "is-active", *named])
+        shown = container.run(command, check=False, timeout=60)
+        found = zip(named, shown.output.split(), strict=True)
+        states |= {systemd.whole(inner, unit): state for unit, state in found}
     awake = {unit: states[unit] for unit in asleep if states[unit] != "inactive"}
     wrong = {unit: states[unit] for unit in units if states[unit] != "active"}
     if wrong:

@@ -7,12 +7,13 @@ it against the tree in both directions before anything believes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aio_image import deployers
+from aio_image.appliance import roots
 from aio_image.bake.canary import canary
 from aio_image.bake.scan import Finding
 
@@ -63,6 +64,26 @@ class Ledger:
 
     def text(self) -> str:
         return json.dumps(self.dump(), indent=1) + "\n"
+
+
+def spread(ledger: Ledger, findings: Collection[Finding], tree: Path) -> Ledger:
+    """``ledger`` with each file wherever in the containers of ``tree`` it spells its canary.
+
+    A file that does so nowhere stays as it is named. Without containers nothing changes.
+    """
+    if not roots.containers(tree):
+        return ledger
+    known = ledger.canaries()
+    spelled = {(one.path, _named(one.text, known)) for one in findings}
+    places = {file: tuple(roots.places(tree, file)) for row in ledger.secrets for file in row.files}
+
+    def placed(row: deployers.Secret) -> deployers.Secret:
+        files: list[str] = []
+        for file in row.files:
+            files += [one for one in places[file] if (one, row.name) in spelled] or [file]
+        return replace(row, files=tuple(files))
+
+    return replace(ledger, secrets=tuple(placed(row) for row in ledger.secrets))
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import os
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class Rules:
         """The rules for every system together with those of ``deployer``."""
         table = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
         parts: list[Mapping[str, Any]] = [table["system"], table.get(deployer, {})]
-        lists = {key: tuple(row for part in parts for row in part.get(key, ())) for key in _LISTS}
+        lists = {key: tuple(_everywhere(parts, key)) for key in _LISTS}
         # Which of the cloud's units start: `aio enable` changes that.
         units = (unit for service in deployers.load(deployer).services for unit in service.units)
         lists["cloud"] += tuple(f"/etc/systemd/system/*/{unit}" for unit in dict.fromkeys(units))
@@ -66,6 +66,15 @@ class Packed:
     entries: int
     size: int
     seconds: float
+
+
+def _everywhere(parts: Sequence[Mapping[str, Any]], key: str) -> Iterator[str]:
+    """What ``parts`` have under ``key``; of what is not packed, the same inside containers."""
+    rows = [row for part in parts for row in part.get(key, ())]
+    yield from rows
+    if key in ("cloud", "secret"):
+        for place in (place for part in parts for place in part.get("inside", ())):
+            yield from (f"{place}{row}" for row in rows)
 
 
 def pack(rules: Rules, root: Path) -> Packed:
@@ -117,16 +126,16 @@ def pack(rules: Rules, root: Path) -> Packed:
 
 def tops(rules: Rules, root: Path) -> tuple[str, ...]:
     """What is packed with all below it: each pattern as the paths of ``root`` it stands for."""
-    named: list[str] = []
-    for pattern in rules.packed:
-        hits = sorted(root.glob(pattern.lstrip("/"))) if "*" in pattern else [root / pattern[1:]]
-        named += [_shown(root, path) for path in hits]
-    return tuple(named)
+    return tuple(_shown(root, path) for pattern in rules.packed for path in _meant(root, pattern))
+
+
+def _meant(root: Path, pattern: str) -> list[Path]:
+    return sorted(root.glob(pattern[1:])) if "*" in pattern else [root / pattern[1:]]
 
 
 def _entries(rules: Rules, root: Path) -> Iterator[Path]:
     """Every path to pack, each folder before its content, in sorted order."""
-    left = {root / path.lstrip("/") for path in rules.left}
+    left = {path for pattern in rules.left for path in _meant(root, pattern)}
     for top in tops(rules, root):
         stack = [root / top.lstrip("/")]
         while stack:

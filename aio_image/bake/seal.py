@@ -20,9 +20,11 @@ from typing import Any
 import yaml
 
 from aio_image import deployers
+from aio_image.appliance import roots
+from aio_image.appliance.problems import ApplianceProblem
 from aio_image.bake import release
 from aio_image.bake.inside import run_inside
-from aio_image.bake.ledger import PATH, Ledger, disagreements
+from aio_image.bake.ledger import PATH, Ledger, disagreements, spread
 from aio_image.bake.pristine import Rules as PristineRules
 from aio_image.bake.pristine import pack
 from aio_image.bake.scan import baked_layers, scan_file, scan_layers
@@ -93,22 +95,26 @@ def seal(ctx: StepContext) -> None:
     rules = Rules.of(deployer)
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         ctx.progress("Remove identities, logs and caches", 0.1)
-        for path in apply(rules, root):
-            print(f"removed {path}")
+        for one in roots.every(root):
+            for path in apply(rules, root / one.lstrip("/")):
+                print(f"removed {one}{path}")
         baked = release.read(_inside(root, "/" + release.PATH))
         ledger = Ledger.of(deployer, baked["bake_id"], _installed(ctx))
         deployed = ctx.step.settings["level"] == "deployed"
         if not deployed:
             ledger = without_places(ledger)
+        ctx.progress("Search for secrets outside the ledger", 0.4)
+        found = list(scan_layers(root, baked_layers([*ctx.layers, ctx.output])))
+        ledger = spread(ledger, found, root)
         target = _inside(root, "/" + PATH)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(ledger.text(), encoding="utf-8")
         target.chmod(0o644)
         (ctx.output / "ledger.json").write_text(ledger.text(), encoding="utf-8")
-        ctx.progress("Search for secrets outside the ledger", 0.4)
-        found = scan_layers(root, baked_layers([*ctx.layers, ctx.output]))
-        problems = disagreements(ledger, found, partial(trees.real_path, root))
-        problems += private_texts(rules, root)
+        problems = disagreements(ledger, found, partial(_real, root))
+        for one in roots.every(root):
+            texts = private_texts(rules, root / one.lstrip("/"))
+            problems += [f"{one}{problem}" for problem in texts]
         # A reset is for what the bake has deployed.
         if not problems and deployed:
             ctx.progress("Pack what a reset puts back", 0.7)
@@ -129,6 +135,13 @@ def seal(ctx: StepContext) -> None:
             details=problems,
         )
     print(f"sealed in {time.monotonic() - began:.1f} s")
+
+
+def _real(root: Path, name: str) -> str:
+    try:
+        return roots.real(root, name)
+    except ApplianceProblem as problem:
+        raise BuildError(problem.message) from problem
 
 
 def without_places(ledger: Ledger) -> Ledger:
@@ -201,7 +214,9 @@ def _take(path: Path) -> None:
 
 
 def _regular(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
+        # What is in containers is looked at container by container.
+        folders[:] = [name for name in folders if not f"{place}/{name}".endswith(roots.CONTAINERS)]
         for name in sorted(names):
             path = Path(place, name)
             if stat.S_ISREG(path.lstat().st_mode):

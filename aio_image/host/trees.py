@@ -28,7 +28,6 @@ TREE = "tree"
 WHOLE = "whole"
 
 # As many as the kernel follows (path_resolution(7)).
-_LINKS = 40
 
 # Nothing in a layer may refer to another layer, or the layers could not be kept, moved and pruned
 # on their own: hence no redirects, no index and no metadata-only copies, whatever the kernel's
@@ -110,36 +109,6 @@ def layers_above(results: Sequence[Path], lower: int) -> tuple[Path, ...]:
     """
     wanted = {result / TREE for result in results[lower:]}
     return tuple(tree for tree in stack(results) if tree in wanted)
-
-
-def real_path(root: Path, name: str) -> str:
-    """Where the absolute path ``name`` of the tree ``root`` really is, as seen inside the tree.
-
-    Links are followed as a system running in the tree would: an absolute one begins at ``root``,
-    and ``..`` ends there. What does not exist stays as it is named. Raises BuildError for a loop.
-    """
-    waiting = name.strip("/").split("/")[::-1]
-    here: list[str] = []
-    followed = 0
-    while waiting:
-        part = waiting.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            del here[-1:]
-            continue
-        path = root.joinpath(*here, part)
-        if not path.is_symlink():
-            here.append(part)
-            continue
-        followed += 1
-        if followed > _LINKS:
-            raise BuildError(f"{name}: its symbolic links lead in a circle")
-        target = str(path.readlink())
-        if target.startswith("/"):
-            here.clear()
-        waiting += target.split("/")[::-1]
-    return "/" + "/".join(here)
 
 
 @contextmanager

@@ -194,6 +194,7 @@ _REACHED = (
 )
 _DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
 _CONTAINERS = ("aio_image/deployers/openstack_ansible/containers.yaml",)
+_HOMES = ("aio_image/deployers/openstack_ansible/homes.yaml",)
 _ADDITIONS = ("aio_image/deployers/openstack_ansible/additions.yaml",)
 _ORDERS = ("aio_image/deployers/openstack_ansible/orders.yaml",)
 _STAGING = ("aio_image/deployers/openstack_ansible/staged.yaml",)
@@ -307,7 +308,7 @@ _CARRY = StepRow(
 _OSA_BAKE = replace(
     _BAKE,
     title="Make an appliance of the deployed tree",
-    files=(*_BAKE.files, *_DEPLOYING, *_ADDITIONS),
+    files=(*_BAKE.files, *_DEPLOYING, *_ADDITIONS, *_HOMES),
     code="aio_image.bake.osa.bake",
     covered=True,
 )
@@ -317,6 +318,8 @@ _STAGED_BAKE = replace(
     title="Make an appliance of what a first boot deploys",
     files=(*_OSA_BAKE.files, *_ORDERS),
     code="aio_image.bake.osa.staged_bake",
+    # In containers a first boot does not deploy itself yet.
+    containers=False,
 )
 # What makes an image of an appliance's tree, whoever deployed it.
 _FROM_TREE = (_SEAL, _GATE, _IMAGE, _MANIFEST)
@@ -330,9 +333,9 @@ STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
     # Without a gate: a first boot takes as long as all playbooks do, which the build has just run.
     ("openstack-ansible", "staged"): (
         *(_ROOT, _SOURCES, _RUNTIME, *_TRIED, _STORES, _STAGE, _STAGED_BAKE),
-        replace(_SEAL, covered=True),
-        replace(_IMAGE, covered=True, needs=()),
-        replace(_MANIFEST, covered=True, needs=("image",)),
+        replace(_SEAL, covered=True, containers=False),
+        replace(_IMAGE, covered=True, containers=False, needs=()),
+        replace(_MANIFEST, covered=True, containers=False, needs=("image",)),
     ),
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from .. import units as systemd
 from ..problems import ApplianceProblem
 
 
@@ -49,20 +50,31 @@ def do(*command: str, seconds: float = 900) -> str:
 
 
 def active(unit: str) -> bool:
-    return ask("systemctl", "is-active", "--quiet", unit)[0] == 0
+    (command,) = systemd.commands(["is-active", "--quiet"], [unit])
+    return ask(*command)[0] == 0
 
 
 def stop(*units: str) -> None:
     """Stop ``units`` and forget that they failed: a unit that failed often is not started again."""
-    do("systemctl", "stop", *units)
-    ask("systemctl", "reset-failed", *units)
+    _tell("stop", units)
+    _forget(units)
 
 
 def start(*units: str) -> None:
-    ask("systemctl", "reset-failed", *units)
-    do("systemctl", "start", *units)
+    _forget(units)
+    _tell("start", units)
 
 
 def restart(*units: str) -> None:
-    ask("systemctl", "reset-failed", *units)
-    do("systemctl", "restart", *units)
+    _forget(units)
+    _tell("restart", units)
+
+
+def _tell(verb: str, units: Sequence[str]) -> None:
+    for command in systemd.commands([verb], units):
+        do(*command)
+
+
+def _forget(units: Sequence[str]) -> None:
+    for command in systemd.commands(["reset-failed"], units):
+        ask(*command)

@@ -12,13 +12,15 @@ from pathlib import Path
 import yaml
 
 from aio_image import deployers
+from aio_image.appliance import roots
 from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
-from aio_image.bake.osa import additions, broker, urls
+from aio_image.bake.osa import additions, broker, lxc, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
 from aio_image.bake.osa.files import inside, write
+from aio_image.bake.osa.homes import homes_of
 from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.execution.context import StepContext
@@ -41,14 +43,15 @@ def bake(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         with idle(root):
-            make_appliance(ctx, root)
+            make_appliance(ctx, root, lxc.place if roots.containers(root) else None)
+        lxc.adopt(root)
         ctx.progress("Compile the virtual environments", 1.0)
         for home, count in compile_all(root).items():
             print(f"{home}: {count} files of byte code", flush=True)
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)
-        broker.settle(root, _passwords(root))
+        broker.settle(_broker(root), _passwords(root))
         forget_secrets(root)
         keep_name(root)
         additions.write(root, {})
@@ -56,6 +59,12 @@ def bake(ctx: StepContext) -> None:
             print(f"spells the public host: {path}", flush=True)
         # What the playbooks have installed, of which the root's own list knows nothing.
         (ctx.output / "packages.txt").write_text(package_list(root), encoding="utf-8")
+
+
+def _broker(root: Path) -> Path:
+    """Where the file system that RabbitMQ runs in begins."""
+    home = homes_of(root).get("rabbit-mq")
+    return inside(root, roots.containers(root)[home]) if home else root
 
 
 def keep_name(root: Path) -> None:

@@ -17,8 +17,9 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from aio_image.appliance import roots
 from aio_image.appliance.reissue import CERTIFICATE, FORMAT, KEY, REQUEST, Issued, Spelled
-from aio_image.bake.osa.files import write
+from aio_image.bake.osa.files import inside, write
 from aio_image.errors import BuildError
 from aio_image.host.process import run
 
@@ -117,9 +118,16 @@ def _only(path: Path) -> bytes:
 
 
 def _candidates(root: Path) -> Iterator[Path]:
+    for one in roots.every(root):
+        yield from _below(inside(root, one))
+
+
+def _below(root: Path) -> Iterator[Path]:
+    # Containers are looked at one by one, and uv's cache is not kept.
+    apart = {root / _CODE, root / roots.CONTAINERS.lstrip("/"), root / "root/.cache"}
     for top in (top for below in _BELOW for top in sorted(root.glob(below))):
         for folder, folders, names in os.walk(top):
-            folders[:] = sorted(each for each in folders if Path(folder, each) != root / _CODE)
+            folders[:] = sorted(each for each in folders if Path(folder, each) not in apart)
             for name in sorted(names):
                 path = Path(folder, name)
                 if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:

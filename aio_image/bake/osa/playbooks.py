@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from aio_image.appliance import units
 from aio_image.appliance.deploying.events import reason
 from aio_image.bake.inside import run_inside
+from aio_image.bake.osa.homes import homes_of
 from aio_image.bake.osa.room import Room, entered
 from aio_image.bake.osa.sources import CLONE
 from aio_image.deployers.openstack_ansible.deploying import deployment
@@ -119,8 +121,10 @@ def play(ctx: StepContext, playbook: str) -> None:
     with entered(ctx) as room:
         watch = Watch(table.tasks[playbook], ctx.progress)
         about = play_in(room, f"openstack.osa.{playbook}", watch)
-        for words in table.after[playbook]:
-            room.container.run(words)
+        there = homes_of(room.root)
+        for one in table.after[playbook]:
+            script = ["sh", "-ec", one.run]
+            room.container.run(units.inside(there.get(one.home, ""), script))
     (ctx.output / "playbook.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 

@@ -26,7 +26,7 @@ def run(ctx: StepContext) -> None:
 def bake(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
-        packages = list(orders().packages)
-        make_appliance(ctx, root, {"aio_deployed": False, "aio_staged_packages": packages})
+        staged = {"aio_deployed": False, "aio_staged_packages": list(orders().packages)}
+        make_appliance(ctx, root, lambda *_: staged)
         keep_name(root)
         (ctx.output / "packages.txt").write_text(installed(root), encoding="utf-8")

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from aio_image.appliance import roots
 from aio_image.appliance.respelling import FORMAT
 from aio_image.bake.ledger import ENDPOINT_HOST
-from aio_image.bake.osa.files import write
+from aio_image.bake.osa.files import inside, write
 
 NOTE = "usr/share/aio/urls.json"
 _BELOW = ("etc", "root")
@@ -26,7 +27,12 @@ def note(root: Path) -> list[str]:
     return found
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _files(tree: Path) -> Iterator[Path]:
+    for root in (inside(tree, one) for one in roots.every(tree)):
+        yield from _below(root)
+
+
+def _below(root: Path) -> Iterator[Path]:
     for top in [*(root / below for below in _BELOW), *sorted(root.glob(_ENVIRONMENTS))]:
         for folder, folders, names in os.walk(top):
             folders.sort()

@@ -24,6 +24,14 @@ class SecretRule:
 
 
 @dataclass(frozen=True)
+class Afterwards:
+    """A shell script; ``home``: the middle of its container's name, "" for the host itself."""
+
+    home: str
+    run: str
+
+
+@dataclass(frozen=True)
 class Deployment:
     """The table; its words are explained in deploy.yaml."""
 
@@ -36,7 +44,7 @@ class Deployment:
     stand_ins: Mapping[str, str]
     idle: Mapping[str, str]
     tasks: Mapping[str, int]
-    after: Mapping[str, tuple[tuple[str, ...], ...]]
+    after: Mapping[str, tuple[Afterwards, ...]]
     secrets: tuple[SecretRule, ...]
 
     def length_of(self, secret: str) -> int:
@@ -63,7 +71,7 @@ def deployment() -> Deployment:
             for name, row in raw[part].items()
         },
         after={
-            name: tuple(tuple(words) for words in row.get("after", ()))
+            name: tuple(Afterwards(one.get("home", ""), one["run"]) for one in row.get("after", ()))
             for name, row in raw["playbooks"].items()
         },
         secrets=tuple(SecretRule(row["ends"], int(row.get("length", 0))) for row in raw["secrets"]),

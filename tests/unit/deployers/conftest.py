@@ -63,6 +63,8 @@ def rendered(role: Path, common: dict[str, Any]) -> dict[str, str]:
     # Variables of a role may be templates themselves, of those before them as well.
     native = NativeEnvironment(undefined=StrictUndefined)
     native.filters = environment.filters
+    # Ansible's own.
+    native.tests["contains"] = lambda where, what: what in where
     variables = dict(common)
     for name, value in _role_variables(role).items():
         # What install.yaml says is read by a lookup; nothing here needs it.
