@@ -104,7 +104,7 @@ def gate(ctx: StepContext) -> None:
                     for row in report["timeline"]
                 ]
                 report["units"] = _units(container, root)
-                report["listens"] = _listens(container, rules, ctx.step.settings)
+                report["listens"] = _listens(container, root, rules, ctx.step.settings)
                 ctx.progress("Ask for a token over TLS", 0.9)
                 report["token"] = _token(container, root, rules, ctx.step.settings)
             finally:
@@ -242,18 +242,20 @@ def _units(container: Container, root: Path) -> dict[str, str]:
     return states
 
 
-def _listens(container: Container, rules: Rules, settings: Mapping[str, Any]) -> list[str]:
+def _listens(
+    container: Container, root: Path, rules: Rules, settings: Mapping[str, Any]
+) -> list[str]:
     """What others can reach; BuildError for what deployers/ and services.yaml do not name.
 
     What listens at every address is reached unless the appliance's own filter keeps others out:
     that is tried from outside. (UDP tells nobody whether it was let through.)
     """
-    facts = deployers.load(settings["deployer"])
-    meant = facts.ports_of(settings["services"])
+    meant = deployers.load(settings["deployer"]).ports_of(settings["services"])
+    inside = json.loads((root / _SERVICES).read_text(encoding="utf-8"))["inside"]
     end = time.monotonic() + _PASSING_SECONDS
     while True:
         shown = container.run(listening.COMMAND, timeout=30).output
-        found = [one for one in listening.parse(shown) if not one.within(facts.inside)]
+        found = [one for one in listening.parse(shown) if not one.within(inside)]
         strays = listening.unexpected(found, meant)
         if doubtful := {one.port for one in strays if one.protocol == "tcp"}:
             kept_out = _kept_out(container, rules, doubtful, meant)

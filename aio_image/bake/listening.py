@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from aio_image.deployers import Port
 
+# Interfaces whose other ends are in this machine too: lxcbr0 is the bridge of LXC's containers.
+_INNER = ("lo", "lxcbr0")
+
 
 @dataclass(frozen=True)
 class Listener:
@@ -21,7 +24,7 @@ class Listener:
     def within(self, networks: Iterable[str]) -> bool:
         """Whether only this machine reaches it: at loopback, or an address of ``networks``."""
         host, _, card = self.address.partition("%")
-        if card == "lo":
+        if card in _INNER:
             return True
         if host in ("*", ""):
             return False

@@ -6,6 +6,7 @@ is in which, ``homes.yaml``.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from aio_image.deployers.openstack_ansible.homes import homes
 from aio_image.errors import BuildError
 
 _INVENTORY = "etc/openstack_deploy/openstack_inventory.json"
+# Of lxc-net, as the role lxc_hosts writes it.
+_BRIDGE = "etc/default/lxc-net"
 _FILES = Path(aio_image.appliance.__file__).parent / "files"
 # lxc's own for each container, and what OpenStack-Ansible makes new ones of.
 _DELAY = re.compile(r"^lxc\.start\.delay *=.*$", re.MULTILINE)
@@ -72,6 +75,7 @@ def place(given: Mapping[str, Any], root: Path) -> dict[str, Any]:
     return {
         "aio_facts": {
             **facts,
+            "inside": [*facts["inside"], _bridge(root)],
             "services": [row(service) for service in facts["services"]],
             "dormant": [row(service) for service in facts["dormant"]],
         },
@@ -102,6 +106,14 @@ def _addresses(root: Path, names: Any) -> dict[str, str]:
     if missing := sorted(set(names) - set(known)):
         raise BuildError(f"/{_INVENTORY}: has no {missing[0]}", hint="is it of this very build?")
     return {name: known[name]["ansible_host"] for name in names}
+
+
+def _bridge(root: Path) -> str:
+    """The network of the bridge by which containers reach their host and the way out."""
+    path = root / _BRIDGE
+    said = dict(line.split("=", 1) for line in path.read_text("utf-8").splitlines() if "=" in line)
+    address, mask = (said[word].strip('"') for word in ("LXC_ADDR", "LXC_NETMASK"))
+    return str(ipaddress.ip_interface(f"{address}/{mask}").network)
 
 
 def _at(url: str, address: str) -> str:

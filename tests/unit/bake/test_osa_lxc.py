@@ -39,6 +39,9 @@ def tree(tmp_path: Path) -> Path:
         (tmp_path / "var/lib/lxc" / name / "rootfs/etc").mkdir(parents=True)
         (tmp_path / "var/lib/lxc" / name / "config").write_text(CONFIG)
     (tmp_path / "etc/openstack_deploy").mkdir(parents=True)
+    bridge = 'USE_LXC_BRIDGE="true"\nLXC_ADDR="10.255.255.1"\nLXC_NETMASK="255.255.255.0"\n'
+    (tmp_path / "etc/default").mkdir()
+    (tmp_path / "etc/default/lxc-net").write_text(bridge)
     inventory = tmp_path / "etc/openstack_deploy/openstack_inventory.json"
     inventory.write_text(json.dumps({"_meta": {"hostvars": hosts}}))
     return tmp_path
@@ -70,6 +73,11 @@ def test_units_and_apis_are_where_their_container_is(tree: Path) -> None:
     assert "ovn-controller.service" in neutron, "on the host"
     # This tree has no such container.
     assert service(placed, "glance")["units"] == ["glance-api.service"]
+
+
+def test_the_network_between_containers_and_host_is_inside(tree: Path) -> None:
+    inside = lxc.place(given(), tree)["aio_facts"]["inside"]
+    assert inside == [*FACTS.inside, "10.255.255.0/24"]
 
 
 def test_what_is_told_of_a_change_is_there_too(tree: Path) -> None:
