@@ -10,13 +10,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from aio_image.appliance import roots, units
 from aio_image.bake import gate, nspawn
 from aio_image.bake.nspawn import Cable, Container
 from aio_image.host import trees
@@ -67,6 +68,18 @@ class Appliance:
         shutil.rmtree(self.root / "var/lib/cloud/seed", ignore_errors=True)
         gate.leave_out(self.root, RULES)
         gate._seed(self.root, RULES)
+
+    def at(self, name: str) -> Path:
+        """The file ``name`` of the appliance: the host's, else that of a container."""
+        places = [*roots.places(self.root, f"/{name}"), name]
+        return self.root / places[0].lstrip("/")
+
+    def beside(self, name: str, command: Sequence[str]) -> list[str]:
+        """``command`` as it is run from the host where the file ``name`` is."""
+        place = self.at(name).relative_to(self.root)
+        homes = roots.containers(self.root).items()
+        home = next((one for one, root in homes if place.is_relative_to(root.lstrip("/"))), "")
+        return units.inside(home, command)
 
     @contextmanager
     def boot(self) -> Iterator[Container]:

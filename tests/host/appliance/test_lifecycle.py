@@ -46,8 +46,8 @@ _SQL = ["mariadb", "--no-defaults", "--user=root", "--batch", "--skip-column-nam
 _TOKEN = "set -a; . /root/openrc; exec openstack --insecure token issue -f value -c id"
 
 
-def identities(root: Path, names: tuple[str, ...]) -> dict[str, str]:
-    return {name: (root / name).read_text() for name in names}
+def identities(made: Appliance, names: tuple[str, ...]) -> dict[str, str]:
+    return {name: made.at(name).read_text() for name in names}
 
 
 def secrets(root: Path) -> dict[str, str]:
@@ -66,14 +66,23 @@ def shared(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return [name for name in one if one[name] == other[name] and not name.endswith("uuid")]
 
 
-def tables(container: Container) -> str:
-    return container.run([*_SQL, "SHOW TABLES FROM keystone LIKE 'mark'"]).output.strip()
+def sql(made: Appliance, container: Container, said: str) -> str:
+    return container.run(made.beside("usr/sbin/mariadbd", [*_SQL, said])).output.strip()
+
+
+def tables(made: Appliance, container: Container) -> str:
+    return sql(made, container, "SHOW TABLES FROM keystone LIKE 'mark'")
+
+
+def client(made: Appliance, container: Container, script: str) -> str:
+    """What ``script`` says where the administrator's openrc is."""
+    return container.run(made.beside("root/openrc", ["sh", "-c", script]), timeout=_LONG).output
 
 
 def use(made: Appliance, container: Container) -> None:
-    container.run([*_SQL, MARK])
+    sql(made, container, MARK)
     for name in ("root/mark", "var/lib/glance/images/mark", "etc/nova/mark"):
-        (made.root / name).write_text("the owner's")
+        made.at(str(Path(name).parent)).joinpath("mark").write_text("the owner's")
 
 
 def carried_out(made: Appliance, container: Container, what: str) -> None:
@@ -94,7 +103,7 @@ def test_reset_then_rebuild(private: Callable[..., None], tmp_path: Path) -> Non
                 (made.root / name).write_text(_OF_THE_DISK)
             with made.boot() as container:
                 made.until_healthy(container)
-                first = secrets(made.root), identities(made.root, LASTING + OF_THE_CLOUD)
+                first = secrets(made.root), identities(made, LASTING + OF_THE_CLOUD)
                 use(made, container)
                 carried_out(made, container, "reset")
             assert (made.root / "etc/machine-id").read_text() == ""
@@ -104,22 +113,22 @@ def test_reset_then_rebuild(private: Callable[..., None], tmp_path: Path) -> Non
             made.seed()
             with made.boot() as container:
                 made.until_healthy(container)
-                second = secrets(made.root), identities(made.root, LASTING + OF_THE_CLOUD)
-                assert tables(container) == ""
+                second = secrets(made.root), identities(made, LASTING + OF_THE_CLOUD)
+                assert tables(made, container) == ""
                 for before, after in zip(first, second, strict=True):
                     same = shared(before, after)
                     assert not same, f"both boots have the same {same}"
                 use(made, container)
                 carried_out(made, container, "rebuild")
-            assert (made.root / "root/mark").exists() and not (made.root / "etc/nova/mark").exists()
+            assert (made.root / "root/mark").exists() and not made.at("etc/nova/mark").exists()
             made.seed()
             with made.boot() as container:
                 made.until_healthy(container)
                 assert secrets(made.root) == second[0]
-                third = identities(made.root, LASTING + OF_THE_CLOUD)
+                third = identities(made, LASTING + OF_THE_CLOUD)
                 assert [third[name] for name in LASTING] == [second[1][name] for name in LASTING]
-                assert tables(container) == ""
-                container.run(["sh", "-c", _TOKEN], timeout=_LONG)
+                assert tables(made, container) == ""
+                client(made, container, _TOKEN)
 
     private(body)
 
@@ -128,11 +137,11 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
     def body() -> None:
         with appliance(tmp_path) as made, made.boot() as container:
             made.until_healthy(container)
-            container.run([*_SQL, MARK])
+            sql(made, container, MARK)
             whole = container.run(["aio", "recover", "--check"], timeout=_LONG, check=False)
             assert whole.status == 0, whole.output
             # Not in the image's own northbound database: neutron has to tell OVN of it again.
-            network = container.run(["sh", "-c", _NETWORK], timeout=_LONG).output.strip()
+            network = client(made, container, _NETWORK).strip()
             break_all(made, container)
             checked = container.run(["aio", "recover", "--check"], timeout=_LONG, check=False)
             print(checked.output)
@@ -143,10 +152,10 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
             done = container.run(["aio", "recover"], timeout=_LONG, check=False)
             print(done.output, done.errors, f"{time.monotonic() - began:.0f} s")
             assert done.status == 0
-            assert tables(container) == "mark", "what the database held is there"
+            assert tables(made, container) == "mark", "what the database held is there"
             north = container.run(["ovn-nbctl", "--timeout=10", "ls-list"], timeout=30).output
             assert f"neutron-{network}" in north
-            container.run(["sh", "-c", _TOKEN], timeout=_LONG)
+            client(made, container, _TOKEN)
             again = container.run(["aio", "recover", "--check"], timeout=_LONG, check=False)
             assert again.status == 0, again.output
             report = container.run(["aio", "report", "--output", "/root/r.tar.zst"], timeout=_LONG)
