@@ -191,7 +191,8 @@ def test_gate_does_not_believe_health_without_the_units(steps: Steps, sealed: Pa
 
 def test_gate_refuses_what_listens_for_everybody(steps: Steps, sealed: Path) -> None:
     says(sealed)
-    services = {"services": [{"name": "x", "units": ["says.service", "stray.service"]}]}
+    rows = [{"name": "x", "units": ["says.service", "stray.service"]}]
+    services = {"services": rows, "inside": []}
     write(sealed, "/usr/share/aio/services.json", json.dumps(services))
     healthy = {"stage": "services", "done": 2, "total": 2, "state": "healthy", "detail": "fine"}
     write(sealed, "/etc/healthy.json", json.dumps({**healthy, "timeline": []}))
@@ -207,7 +208,7 @@ def test_gate_refuses_what_listens_for_everybody(steps: Steps, sealed: Path) -> 
 
 def test_gate_does_not_believe_health_without_a_token(steps: Steps, sealed: Path) -> None:
     says(sealed, state="healthy", detail="fine", timeline=[])
-    services = {"services": [{"name": "x", "units": ["says.service"]}]}
+    services = {"services": [{"name": "x", "units": ["says.service"]}], "inside": []}
     write(sealed, "/usr/share/aio/services.json", json.dumps(services))
     write(sealed, "/etc/openstack_deploy/user_secrets.yml", "keystone_auth_admin_password: x\n")
     error = refused(steps)
