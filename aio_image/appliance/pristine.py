@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import shutil
 import stat
 import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
@@ -107,17 +107,19 @@ class _Scope:
     """Which paths are concerned."""
 
     def __init__(self, layout: Layout, tops: tuple[str, ...], left: tuple[str, ...]) -> None:
-        self.tops, self.left = tops, left
+        self._tops, self._left = _at_or_below(tops), _at_or_below(left)
+        self.tops = tops
         self.mounts = _mount_points(layout)
 
     def covers(self, path: str) -> bool:
-        return _below(path, self.tops) and not _below(path, self.left)
+        return bool(self._tops.match(path)) and not self._left.match(path)
 
 
-def _below(path: str, tops: Sequence[str]) -> bool:
-    parts = path.strip("/").split("/")
-    steps = ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-    return any(fnmatchcase(step, top) for top in tops for step in steps)
+def _at_or_below(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Of each path that is one of ``patterns`` (``*`` within one name), or is below it."""
+    # One expression for all: an appliance with containers has 37 000 entries and 100 patterns.
+    spelled = ("[^/]*".join(map(re.escape, one.split("*"))) for one in patterns)
+    return re.compile(rf"(?:{'|'.join(spelled)})(?:/|\Z)" if patterns else r"(?!)")
 
 
 def _mount_points(layout: Layout) -> frozenset[str]:
