@@ -15,7 +15,7 @@ from aio_image import deployers
 from aio_image.appliance import roots
 from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
-from aio_image.bake.osa import additions, broker, lxc, urls
+from aio_image.bake.osa import additions, alike, broker, lxc, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
@@ -48,6 +48,9 @@ def bake(ctx: StepContext) -> None:
         ctx.progress("Compile the virtual environments", 1.0)
         for home, count in compile_all(root).items():
             print(f"{home}: {count} files of byte code", flush=True)
+        if roots.containers(root):
+            ctx.progress("Join what containers have alike", 1.0)
+            print(alike.join(root), flush=True)
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)

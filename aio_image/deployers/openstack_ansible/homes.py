@@ -14,10 +14,13 @@ _TABLE = Path(__file__).with_name("homes.yaml")
 
 @dataclass(frozen=True)
 class Homes:
-    """``rows``: service → container → its units there, None for all; ``build``: paths."""
+    """``rows``: service → container → its units there, None for all; ``build``: paths; ``alike``:
+    patterns of folders in containers.
+    """
 
     rows: Mapping[str, Mapping[str, Sequence[str] | None]]
     build: tuple[str, ...]
+    alike: tuple[str, ...]
 
     def of(self, service: str, unit: str) -> str | None:
         """The container that ``unit`` of ``service`` is in; None for the host."""
@@ -39,4 +42,4 @@ def homes() -> Homes:
         service: {row: None} if isinstance(row, str) else dict(row)
         for service, row in raw["homes"].items()
     }
-    return Homes(rows, tuple(raw["build"]))
+    return Homes(rows, tuple(raw["build"]), tuple(raw["alike"]))

@@ -86,3 +86,10 @@ def test_no_link_leads_the_scan_out_of_the_tree(tmp_path: Path) -> None:
     (outside / "secret").write_text(VALUE)
     (merged / "var").symlink_to(outside)
     assert list(scan_layers(merged, [layer])) == []
+
+
+def test_what_a_file_of_several_names_holds_is_told_of_each(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(f"={VALUE}")
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
+    found = list(scan_layers(tmp_path, [tmp_path]))
+    assert found == [Finding("/one", 1, VALUE), Finding("/two", 1, VALUE)]
