@@ -6,10 +6,13 @@ that is not asked for any more goes. Where there are playbooks, every other word
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from . import roots
 from .config import Config
 from .files import remove, write_atomic
 from .layout import Layout
@@ -100,25 +103,53 @@ def _templated(value: Any) -> bool:
 
 
 def write(layout: Layout, table: Table, wanted: Mapping[str, str]) -> list[Row]:
-    """Have the drop-ins of ``wanted`` there, and no others. The rows of those that changed."""
+    """Have the drop-ins of ``wanted`` there, and no others. The rows of those that changed.
+
+    In each file system that has the service: of Nova some processes are in a container, and
+    nova-compute is not.
+    """
     changed = []
     for word, row in table.overrides.items():
         if row.path is None:
             continue
-        path = layout.at(row.path)
         content = wanted.get(word, "")
-        there = path.read_text("utf-8") if path.exists() else ""
-        if there != content:
+        given = [_write(layout, root, row, content) for root in _having(layout, row.path)]
+        if any(given):
             changed.append(row)
-            if content:
-                # A setting may be a secret: for the service and nobody else.
-                write_atomic(path, content, 0o600)
-            else:
-                remove(path)
-        if content:  # also where a power cut came before this
-            layout.give(path, row.group)
-            path.chmod(0o640)
     return changed
+
+
+def _having(layout: Layout, path: str) -> list[str]:
+    """The roots with the folder that ``path``'s own is in; where none has it, the host."""
+    tree = layout.root
+    service = str(Path(path).parent.parent)
+    found = [
+        root
+        for root in roots.every(tree)
+        if (tree / (root + roots.real(tree / root.lstrip("/"), service)).lstrip("/")).is_dir()
+    ]
+    return found or [roots.HOST]
+
+
+def _write(layout: Layout, root: str, row: Row, content: str) -> bool:
+    """Have ``content`` in the drop-in below ``root``, or none for ""; whether that changed it."""
+    assert row.path is not None
+    top = layout.root / root.lstrip("/")
+    path = top / roots.real(top, row.path).lstrip("/")
+    there = path.read_text("utf-8") if path.exists() else ""
+    if there != content:
+        if content:
+            # A setting may be a secret: for the service and nobody else.
+            write_atomic(path, content, 0o600)
+        else:
+            remove(path)
+    if content:  # also where a power cut came before this
+        if root == roots.HOST:
+            layout.give(path, row.group)
+        elif row.group is not None and layout.running:
+            os.chown(path, -1, roots.ids(top, row.group)[1])
+        path.chmod(0o640)
+    return there != content
 
 
 def _ini(sections: Any) -> str:

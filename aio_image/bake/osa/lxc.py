@@ -84,8 +84,7 @@ def place(given: Mapping[str, Any], root: Path) -> dict[str, Any]:
             **settle,
             "public": [told(part) for part in settle["public"]],
             "hypervisor": [told(part) for part in settle["hypervisor"]],
-            # Services' files are in containers: these words are for the playbooks.
-            "overrides": {},
+            "overrides": {word: told(part) for word, part in settle["overrides"].items()},
         },
         # Those of its rows that look at the host alone, or at units wherever they are.
         "aio_recovery": {

@@ -213,6 +213,30 @@ def test_a_changed_owner_word_is_written_and_removed(settled_image: Layout) -> N
     assert not place.exists()
 
 
+def test_user_variables_are_written_where_the_service_is(settled_image: Layout) -> None:
+    container = settled_image.at("/var/lib/lxc/aio1-nova-api-container-1e1e1e1e/rootfs")
+    there = container / "openstack/venvs/nova-33.0.1/etc/nova"
+    there.mkdir(parents=True)
+    (container / "etc").mkdir()
+    # As in an appliance: for this container the link begins at its own root.
+    (container / "etc/nova").symlink_to("/openstack/venvs/nova-33.0.1/etc/nova")
+    settled_image.at("/etc/nova").mkdir(parents=True, exist_ok=True)
+    config = settled_image.config.read_text()
+    more = "user_variables:\n  nova_nova_conf_overrides:\n    DEFAULT: {debug: true}\n"
+    settled_image.config.write_text(config + more)
+    assert boot(settled_image) == ["overrides"]
+    places = [
+        there / "nova.conf.d/90-aio-user.conf",
+        settled_image.at("/etc/nova/nova.conf.d/90-aio-user.conf"),
+    ]
+    for place in places:
+        assert "debug = True" in place.read_text()
+    assert not settled_image.at("/openstack").exists()
+    settled_image.config.write_text(config)
+    boot(settled_image)
+    assert not any(place.exists() for place in places)
+
+
 def test_readdress_keeps_the_comments(settled_image: Layout) -> None:
     text = "# mine\npublic_address: 192.0.2.10  # the NAT's\nfqdn: cloud.example.org\n"
     settled_image.config.write_text(text)
