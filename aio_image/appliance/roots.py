@@ -20,7 +20,12 @@ _LINKS = 40  # Linux's own limit (path_resolution(7))
 def containers(tree: Path) -> dict[str, str]:
     """The containers of the appliance whose tree begins at ``tree``: name → its root."""
     found = sorted(tree.glob(f"{CONTAINERS.lstrip('/')}/*/rootfs"))
-    return {path.parent.name: f"{CONTAINERS}/{path.parent.name}/rootfs" for path in found}
+    return {path.parent.name: of(path.parent.name) for path in found}
+
+
+def of(container: str) -> str:
+    """The root of ``container``; "" is the host."""
+    return f"{CONTAINERS}/{container}/rootfs" if container else HOST
 
 
 def every(tree: Path) -> tuple[str, ...]:
@@ -34,6 +39,29 @@ def places(tree: Path, name: str) -> Iterator[str]:
         place = root + real(tree / root.lstrip("/"), name)
         if (tree / place.lstrip("/")).exists():
             yield place
+
+
+def outside(tree: Path, container: str, name: str) -> str:
+    """Where ``name`` of ``container`` ("" for the host) really is, as the host spells it.
+
+    That is in its file system, or in a folder of the host's that lxc mounts into it
+    (``lxc.mount.entry`` of its configuration: what, where below its root, and so on, as in
+    fstab(5)).
+    """
+    if not container:
+        return name
+    source, target = of(container), ""
+    path = real(tree / source.lstrip("/"), name)
+    config = tree / source.lstrip("/") / "../config"
+    for line in config.read_text("utf-8").splitlines():
+        key, _, value = line.partition("=")
+        words = value.split()
+        if key.strip() != "lxc.mount.entry" or len(words) < 2 or not words[0].startswith("/"):
+            continue
+        below = f"/{words[1].strip('/')}"
+        if len(below) > len(target) and f"{path}/".startswith(f"{below}/"):
+            source, target = words[0].rstrip("/"), below
+    return source + path[len(target) :]
 
 
 def ids(root: Path, user: str) -> tuple[int, int]:

@@ -42,6 +42,11 @@ def inside(container: str, command: Sequence[str]) -> list[str]:
     return ["lxc-attach", "--name", container, "--", *command] if container else list(command)
 
 
+def home(unit: str) -> str:
+    """The container that ``unit`` is in; "" for the host."""
+    return unit.rpartition("/")[0]
+
+
 def by_container(names: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
     """Each container ("" for the host) with its units' own names, in the order they came."""
     found: dict[str, list[str]] = {}

@@ -10,13 +10,14 @@ from typing import Any
 from ..layout import Layout
 from ..problems import ApplianceProblem
 from ..shipped import shipped
-from . import answers, failed, keys, mariadb, ovsdb, rabbitmq
+from . import answers, containers, failed, keys, mariadb, ovsdb, rabbitmq
 from .model import Finding, ask, do
 
 Tell = Callable[[str], None]
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], Layout], list[Finding]]] = {
     "answer": answers.examine,
+    "containers": containers.examine,
     "keys": keys.examine,
     "mariadb": mariadb.examine,
     "ovsdb": ovsdb.examine,

@@ -19,7 +19,7 @@ from .. import units
 from ..files import write_atomic
 from ..problems import ApplianceProblem
 from . import aria
-from .model import Finding, ask, do, start
+from .model import Finding, ask, do, start, tell
 
 if TYPE_CHECKING:
     from .mariadb import Server
@@ -76,7 +76,7 @@ def found_again(servers: Sequence[Server]) -> None:
     """Bring the whole cluster up again. Raises ApplianceProblem, before anything is changed, when
     members have histories that differ: only a person can say which of them counts."""
     for server in servers:
-        ask("systemctl", "stop", server.unit, seconds=900)
+        tell("stop", server.unit)
     positions = {server.unit: position(server) for server in servers}
     unit = choose(positions)
     first = next(server for server in servers if server.unit == unit)
@@ -94,14 +94,14 @@ def found_again(servers: Sequence[Server]) -> None:
 def _founded(server: Server) -> bool:
     """Whether it starts, as the first member of the cluster."""
     # The unit's own way to be given options (MYSQLD_OPTS in its ExecStart), for this start only.
-    do("systemctl", "set-environment", "MYSQLD_OPTS=--wsrep-new-cluster")
+    do("systemctl", "set-environment", "MYSQLD_OPTS=--wsrep-new-cluster", home=server.home)
     try:
         with suppress(ApplianceProblem):
             start(server.unit)
             _wait(server)
             return True
     finally:
-        do("systemctl", "unset-environment", "MYSQLD_OPTS")
+        do("systemctl", "unset-environment", "MYSQLD_OPTS", home=server.home)
     return False
 
 
@@ -144,7 +144,7 @@ def position(server: Server) -> Position:
                "--disable-log-error"]  # fmt: skip
     if server.suffix:
         command.insert(1, f"--defaults-group-suffix={server.suffix}")
-    _, log = ask(*command, seconds=900)
+    _, log = ask(*command, seconds=900, home=server.home)
     match = _POSITION.search(log)
     if match is None:
         return kept
@@ -161,7 +161,7 @@ def _allow(server: Server) -> None:
 
 
 def _join(server: Server) -> None:
-    ask("systemctl", "stop", server.unit, seconds=900)
+    tell("stop", server.unit)
     start(server.unit)
     _wait(server)
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import keystone_keys
+from .. import keystone_keys, roots, units
 from ..layout import Layout
 from .model import Finding, restart
 
 
 def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
-    folder = layout.at(row["folder"])
+    home = units.home(row["restart"][0])
+    folder = layout.at(roots.outside(layout.root, home, row["folder"]))
     wrong = _wrong_with(folder)
     if not wrong:
         return []

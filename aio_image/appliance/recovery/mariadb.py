@@ -8,8 +8,6 @@ configuration says.
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import units
+from .. import roots, units
 from ..layout import Layout
 from ..problems import ApplianceProblem
 from . import aria, galera
@@ -28,26 +26,41 @@ _ANSWER_SECONDS = 120
 
 @dataclass(frozen=True)
 class Server:
-    """One server. ``options`` are its configuration's, by name, with ``_`` for ``-``."""
+    """One server. ``options`` are its configuration's, by name, with ``_`` for ``-``; ``tree`` is
+    the host's file system.
+    """
 
     unit: str
     suffix: str
     options: Mapping[str, str]
+    tree: Path = Path("/")
 
     @classmethod
-    def of(cls, unit: str, suffix: str) -> Server:
+    def of(cls, unit: str, suffix: str, tree: Path) -> Server:
         """As ``my_print_defaults`` tells it: the last of several values counts."""
         said = do("my_print_defaults", *([f"--defaults-group-suffix={suffix}"] if suffix else []),
-                  "--mysqld")  # fmt: skip
+                  "--mysqld", home=units.home(unit))  # fmt: skip
         options = {}
         for line in said.splitlines():
             name, equals, value = line.removeprefix("--").partition("=")
             options[name.replace("-", "_")] = value if equals else "ON"
-        return cls(unit, suffix, options)
+        return cls(unit, suffix, options, tree)
+
+    @property
+    def home(self) -> str:
+        """The container that it runs in; "" for the host."""
+        return units.home(self.unit)
 
     @property
     def data(self) -> Path:
-        return Path(self.options.get("datadir", "/var/lib/mysql"))
+        """Where its files are, seen from the host."""
+        folder = self.options.get("datadir", "/var/lib/mysql")
+        return self.tree / roots.outside(self.tree, self.home, folder).lstrip("/")
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """User and group id of mysql, where it runs."""
+        return roots.ids(self.tree / roots.of(self.home).lstrip("/"), "mysql")
 
     @property
     def clustered(self) -> bool:
@@ -59,12 +72,13 @@ class Server:
         code, said = ask(
             "mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "--batch",
             "--skip-column-names", "--connect-timeout=10", f"--execute={sql}", seconds=30,
+            home=self.home,
         )  # fmt: skip
         return None if code else said
 
 
-def examine(row: Mapping[str, Any], _: Layout) -> list[Finding]:
-    servers = [Server.of(one["unit"], one["suffix"]) for one in row["members"]]
+def examine(row: Mapping[str, Any], layout: Layout) -> list[Finding]:
+    servers = [Server.of(one["unit"], one["suffix"], layout.root) for one in row["members"]]
     if any(server.clustered for server in servers):
         # A member whose files are another user's does not start, whatever the cluster says.
         given = [finding for server in servers for finding in _owned(server)]
@@ -89,7 +103,7 @@ def _alone(server: Server) -> list[Finding]:
 
 
 def _owned(server: Server) -> list[Finding]:
-    strangers = _not_mysqls(server.data)
+    strangers = _not_mysqls(server)
     if not strangers:
         return []
     return [
@@ -97,13 +111,13 @@ def _owned(server: Server) -> list[Finding]:
             server.unit,
             f"{len(strangers)} of its files are another user's, as {strangers[0]}",
             "give them to mysql",
-            lambda: _give(strangers),
+            lambda: _give(strangers, server.owner),
         )
     ]
 
 
-def _not_mysqls(data: Path) -> list[Path]:
-    user = pwd.getpwnam("mysql").pw_uid
+def _not_mysqls(server: Server) -> list[Path]:
+    data, (user, _) = server.data, server.owner
     paths = [
         data,
         *(Path(at, name) for at, under, names in os.walk(data) for name in under + names),
@@ -112,9 +126,9 @@ def _not_mysqls(data: Path) -> list[Path]:
     return [path for path in paths if path.lstat().st_uid not in (0, user)]
 
 
-def _give(paths: list[Path]) -> None:
+def _give(paths: list[Path], owner: tuple[int, int]) -> None:
     for path in paths:
-        shutil.chown(path, "mysql", "mysql")
+        os.chown(path, *owner, follow_symlinks=False)
 
 
 def _revive(server: Server) -> None:

@@ -23,12 +23,15 @@ class Finding:
     mend: Callable[[], None] | None
 
 
-def ask(*command: str, seconds: float = 60) -> tuple[int, str]:
-    """Exit code and what was said; 124 for a program that does not end, 127 for one not there."""
+def ask(*command: str, seconds: float = 60, home: str = "") -> tuple[int, str]:
+    """Exit code and what was said; 124 for a program that does not end, 127 for one not there.
+
+    ``home`` is the container that it is run in.
+    """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=seconds,
-            stdin=subprocess.DEVNULL, check=False,
+            systemd.inside(home, command), capture_output=True, text=True, errors="replace",
+            timeout=seconds, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return 124, f"{command[0]}: no answer after {seconds:.0f} s"
@@ -37,9 +40,9 @@ def ask(*command: str, seconds: float = 60) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).strip()
 
 
-def do(*command: str, seconds: float = 900) -> str:
+def do(*command: str, seconds: float = 900, home: str = "") -> str:
     """What ``command`` says. Raises ApplianceProblem when it fails."""
-    code, said = ask(*command, seconds=seconds)
+    code, said = ask(*command, seconds=seconds, home=home)
     if code:
         lines = said.splitlines()
         raise ApplianceProblem(
@@ -52,6 +55,12 @@ def do(*command: str, seconds: float = 900) -> str:
 def active(unit: str) -> bool:
     (command,) = systemd.commands(["is-active", "--quiet"], [unit])
     return ask(*command)[0] == 0
+
+
+def tell(verb: str, *units: str, seconds: float = 900) -> None:
+    """``systemctl VERB`` of ``units``, whatever becomes of it."""
+    for command in systemd.commands(verb.split(), units):
+        ask(*command, seconds=seconds)
 
 
 def stop(*units: str) -> None:
@@ -76,5 +85,4 @@ def _tell(verb: str, units: Sequence[str]) -> None:
 
 
 def _forget(units: Sequence[str]) -> None:
-    for command in systemd.commands(["reset-failed"], units):
-        ask(*command)
+    tell("reset-failed", *units)

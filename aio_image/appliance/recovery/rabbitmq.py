@@ -12,7 +12,7 @@ from typing import Any
 from .. import units
 from ..layout import Layout
 from ..problems import ApplianceProblem
-from .model import Finding, active, ask, do, start, stop
+from .model import Finding, active, ask, start, stop, tell
 
 _START_SECONDS = 300
 
@@ -29,7 +29,8 @@ def _runs(unit: str) -> bool:
     """Whether it is up, or comes up while its unit is: the client gives up where no node is yet."""
     until = time.monotonic() + _START_SECONDS
     while active(unit) and time.monotonic() < until:
-        code, _ = ask("rabbitmqctl", "--quiet", "await_startup", "--timeout", "60", seconds=90)
+        wait = ("rabbitmqctl", "--quiet", "await_startup", "--timeout", "60")
+        code, _ = ask(*wait, seconds=90, home=units.home(unit))
         if code == 0:
             return True
         time.sleep(2)
@@ -40,7 +41,7 @@ def _revive(unit: str) -> None:
     try:
         stop(unit)
     except ApplianceProblem:
-        do("systemctl", "kill", "--signal=KILL", unit)
+        tell("kill --signal=KILL", unit)
     start(unit)
     if not _runs(unit):
         raise ApplianceProblem(

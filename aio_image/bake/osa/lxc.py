@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aio_image.appliance
 from aio_image.appliance import roots
+from aio_image.bake.osa import lxc_recovery
 from aio_image.bake.osa.files import inside, write
 from aio_image.bake.osa.homes import homes_of
 from aio_image.deployers.openstack_ansible.homes import homes
@@ -86,11 +87,7 @@ def place(given: Mapping[str, Any], root: Path) -> dict[str, Any]:
             "hypervisor": [told(part) for part in settle["hypervisor"]],
             "overrides": {word: told(part) for word, part in settle["overrides"].items()},
         },
-        # Those of its rows that look at the host alone, or at units wherever they are.
-        "aio_recovery": {
-            **recovery,
-            "parts": [part for part in recovery["parts"] if part["kind"] in ("answer", "units")],
-        },
+        "aio_recovery": {**recovery, "parts": lxc_recovery.place(recovery["parts"], placed)},
     }
 
 

@@ -41,6 +41,13 @@ OF_THE_CLOUD = (
 OF_THE_DISK = ("etc/fstab", "etc/default/grub.d/50-aio-image.cfg")
 _OF_THE_DISK = "# written with the disk\n"
 _NETWORK = "set -a; . /root/openrc; exec openstack --insecure network create n -f value -c id"
+# Units that are stopped and damaged, and a program of theirs, which is where they are.
+SERVERS = {
+    "mariadb.service": "usr/sbin/mariadbd",
+    "rabbitmq-server.service": "usr/sbin/rabbitmqctl",
+    "ovn-ovsdb-server-sb.service": "usr/bin/ovn-northd",
+    "ovn-ovsdb-server-nb.service": "usr/bin/ovn-northd",
+}
 MARK = "CREATE TABLE keystone.mark (word INT)"
 _SQL = ["mariadb", "--no-defaults", "--user=root", "--batch", "--skip-column-names", "--execute"]
 _TOKEN = "set -a; . /root/openrc; exec openstack --insecure token issue -f value -c id"
@@ -153,7 +160,8 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
             print(done.output, done.errors, f"{time.monotonic() - began:.0f} s")
             assert done.status == 0
             assert tables(made, container) == "mark", "what the database held is there"
-            north = container.run(["ovn-nbctl", "--timeout=10", "ls-list"], timeout=30).output
+            listed = made.beside("usr/bin/ovn-northd", ["ovn-nbctl", "--timeout=10", "ls-list"])
+            north = container.run(listed, timeout=30).output
             assert f"neutron-{network}" in north
             client(made, container, _TOKEN)
             again = container.run(["aio", "recover", "--check"], timeout=_LONG, check=False)
@@ -175,17 +183,20 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
 
 def break_all(made: Appliance, container: Container) -> None:
     """What power cuts and people do, all at once."""
-    units = ["mariadb.service", "rabbitmq-server.service", "ovn-ovsdb-server-sb.service",
-             "ovn-ovsdb-server-nb.service"]  # fmt: skip
-    container.run(["systemctl", "stop", *units], timeout=_LONG)
-    data = made.root / "var/lib/mysql"
-    (data / "aria_log_control").write_bytes(b"\0" * 52)
-    container.run(["chown", "nobody", "/var/lib/mysql/ibdata1"])
-    for path in (made.root / "etc/keystone/fernet-keys").iterdir():
+    for unit, program in SERVERS.items():
+        container.run(made.beside(program, ["systemctl", "stop", unit]), timeout=_LONG)
+    # Its folder may be mounted into a container.
+    for command in ("truncate --size=0 aria_log_control", "truncate --size=52 aria_log_control",
+                    "chown nobody ibdata1"):  # fmt: skip
+        script = ["sh", "-c", f"cd /var/lib/mysql && {command}"]
+        container.run(made.beside(SERVERS["mariadb.service"], script))
+    for path in made.at("etc/keystone/fernet-keys").iterdir():
         path.unlink()
     for name in ("ovnsb_db.db", "ovnnb_db.db"):
-        (made.root / "var/lib/ovn" / name).write_bytes(b"OVSDB JSON 9999 garbage\n")
+        made.at(f"var/lib/ovn/{name}").write_bytes(b"OVSDB JSON 9999 garbage\n")
     # What is damaged of the broker it throws away by itself (test_broker.py): it stays stopped.
-    others = [unit for unit in units if "rabbitmq" not in unit]
-    container.run(["systemctl", "start", "--no-block", *others])
+    for unit, program in SERVERS.items():
+        if "rabbitmq" not in unit:
+            start = ["systemctl", "start", "--no-block", unit]
+            container.run(made.beside(program, start))
     time.sleep(20)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aio_image import deployers
+from aio_image.appliance import roots
 from aio_image.bake.bake import variables
 from aio_image.bake.ledger import Ledger, spread
 from aio_image.bake.osa import lxc
@@ -84,8 +85,39 @@ def test_what_is_told_of_a_change_is_there_too(tree: Path) -> None:
     placed = lxc.place(given(), tree)
     rows = {row["service"]: row for row in placed["aio_settle"]["public"]}
     assert rows["haproxy"]["reload"] == ["haproxy.service"]
-    kinds = {row["kind"] for row in placed["aio_recovery"]["parts"]}
-    assert kinds == {"answer", "units"}
+    overrides = placed["aio_settle"]["overrides"]["keystone_keystone_conf_overrides"]
+    assert overrides["restart"] == [f"{KEYSTONE}/keystone-wsgi-public.service"]
+
+
+def test_recover_looks_into_containers(tree: Path) -> None:
+    parts = lxc.place(given(), tree)["aio_recovery"]["parts"]
+    kinds = [row["kind"] for row in parts]
+    assert kinds[:3] == ["answer", "containers", "mariadb"] and kinds[-1] == "units"
+    (database,) = [row for row in parts if row["kind"] == "mariadb"]
+    assert database["members"] == [{"unit": f"{GALERA}/mariadb.service", "suffix": ""}]
+    keys = next(row for row in parts if row["kind"] == "keys")
+    assert keys["restart"] == [f"{KEYSTONE}/keystone-wsgi-public.service"]
+    own, _, north = (row for row in parts if row["kind"] == "ovsdb")
+    assert own["server"] == "ovsdb-server.service", "the host's"
+    assert north["server"] == f"{OVN}/ovn-ovsdb-server-nb.service"
+    assert "ovn-controller.service" not in north["restart"]
+    first = north["after"][0]["run"]
+    assert first[:5] == ["lxc-attach", "--name", OVN, "--", "ovsdb-client"]
+    assert north["after"][-1]["run"][0] == "runuser", "this tree has no neutron-server"
+
+
+def test_a_containers_files_are_where_lxc_has_them_from(tree: Path) -> None:
+    home = tree / "var/lib/lxc" / GALERA
+    with (home / "config").open("a") as config:
+        config.write(f"lxc.mount.entry = /openstack/{GALERA} var/lib/mysql none bind 0 0\n")
+    (home / "rootfs/srv").symlink_to("/var/lib/mysql")
+    for name, place in {
+        "/var/lib/mysql": f"/openstack/{GALERA}",
+        "/srv/ibdata1": f"/openstack/{GALERA}/ibdata1",
+        "/var/lib/mysql-files": f"/var/lib/lxc/{GALERA}/rootfs/var/lib/mysql-files",
+    }.items():
+        assert roots.outside(tree, GALERA, name) == place
+    assert roots.outside(tree, "", "/var/lib/mysql") == "/var/lib/mysql"
 
 
 def test_a_container_that_the_inventory_does_not_have(tree: Path) -> None:
