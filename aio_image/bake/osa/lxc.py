@@ -25,6 +25,8 @@ from aio_image.errors import BuildError
 _INVENTORY = "etc/openstack_deploy/openstack_inventory.json"
 # Of lxc-net, as the role lxc_hosts writes it.
 _BRIDGE = "etc/default/lxc-net"
+# What systemd gives each unit: how long it may take to start, for one.
+_MANAGER = "etc/systemd/system.conf.d/50-aio.conf"
 _FILES = Path(aio_image.appliance.__file__).parent / "files"
 # lxc's own for each container, and what OpenStack-Ansible makes new ones of.
 _DELAY = re.compile(r"^lxc\.start\.delay *=.*$", re.MULTILINE)
@@ -130,13 +132,22 @@ def adopt(root: Path) -> None:
     for config in [*root.glob("var/lib/lxc/*/config"), *root.glob("etc/lxc/*.conf")]:
         text = _JOURNAL.sub("", config.read_text("utf-8"))
         config.write_text(_DELAY.sub("lxc.start.delay = 0", text), encoding="utf-8")
-    database = there if (there := homes_of(root).get("galera")) else None
-    if database is not None:
-        home = inside(root, roots.containers(root)[database])
+    for place in roots.containers(root).values():
+        write(root, f"{place}/{_MANAGER}", inside(root, _MANAGER).read_text("utf-8"))
+    if (home := _home(root, "galera")) is not None:
         _copy(home, "apply-database", "usr/lib/aio/apply-database", 0o755)
         dropins = "usr/lib/systemd/system/mariadb.service.d"
         _copy(home, "dropins/mariadb.conf", f"{dropins}/20-aio-database.conf", 0o644)
         (home / "var/lib/aio").mkdir(mode=0o755, parents=True, exist_ok=True)
+    if (home := _home(root, "rabbit-mq")) is not None:
+        dropins = "usr/lib/systemd/system/rabbitmq-server.service.d"
+        _copy(home, "dropins/rabbitmq.conf", f"{dropins}/20-aio.conf", 0o644)
+
+
+def _home(root: Path, name: str) -> Path | None:
+    """The file system of the container that is called ``name``, where there is one."""
+    full = homes_of(root).get(name)
+    return inside(root, roots.containers(root)[full]) if full else None
 
 
 def _copy(root: Path, name: str, target: str, mode: int) -> None:

@@ -43,6 +43,8 @@ def tree(tmp_path: Path) -> Path:
     bridge = 'USE_LXC_BRIDGE="true"\nLXC_ADDR="10.255.255.1"\nLXC_NETMASK="255.255.255.0"\n'
     (tmp_path / "etc/default").mkdir()
     (tmp_path / "etc/default/lxc-net").write_text(bridge)
+    (tmp_path / "etc/systemd/system.conf.d").mkdir(parents=True)
+    (tmp_path / "etc/systemd/system.conf.d/50-aio.conf").write_text("[Manager]\n")
     inventory = tmp_path / "etc/openstack_deploy/openstack_inventory.json"
     inventory.write_text(json.dumps({"_meta": {"hostvars": hosts}}))
     return tmp_path
@@ -139,6 +141,18 @@ def test_a_boot_waits_for_no_container_and_mounts_no_journal_of_the_build(tree: 
     assert "lxc.start.delay = 0\n" in config
     assert "/var/log/journal" not in config
     assert "/opt/aio/git" in config
+
+
+def test_units_of_containers_have_the_time_that_the_hosts_have(tree: Path) -> None:
+    broker = tree / "var/lib/lxc/aio1-rabbit-mq-container-164f85a2/rootfs"
+    broker.mkdir(parents=True)
+    (broker.parent / "config").write_text(CONFIG)
+    lxc.adopt(tree)
+    for name in NAMES:
+        manager = tree / "var/lib/lxc" / name / "rootfs/etc/systemd/system.conf.d/50-aio.conf"
+        assert manager.read_text() == "[Manager]\n"
+    dropin = broker / "usr/lib/systemd/system/rabbitmq-server.service.d/20-aio.conf"
+    assert "TimeoutStartSec=30min" in dropin.read_text()
 
 
 def test_the_database_is_told_in_its_own_container(tree: Path) -> None:
