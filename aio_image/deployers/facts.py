@@ -250,7 +250,11 @@ class DeployerFacts:
 
     def recovery_of(self, services: Collection[str]) -> dict[str, Any]:
         """recovery.yaml for ``services``, as plain JSON types: what ``aio recover`` looks at."""
-        parts = [dict(row) for row in self.recovery if row["service"] in services]
+        parts = [
+            {key: value for key, value in row.items() if key != "service"}
+            for row in self.recovery
+            if row["service"] in services
+        ]
         return {"format": 1, "parts": parts}
 
     def settle_of(self, services: Collection[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import aio_image.appliance
+from aio_image import deployers
 from aio_image.appliance import roots
 from aio_image.bake.osa import lxc_recovery
 from aio_image.bake.osa.files import inside, write
@@ -74,7 +75,6 @@ def place(given: Mapping[str, Any], root: Path) -> dict[str, Any]:
     # Presets are for units that are there: packages of services are in containers.
     unwanted = [unit for unit in recipe["units"]["unwanted"] if _has_unit(root, unit)]
     settle = given["aio_settle"]
-    recovery = given["aio_recovery"]
     return {
         "aio_facts": {
             **facts,
@@ -89,8 +89,18 @@ def place(given: Mapping[str, Any], root: Path) -> dict[str, Any]:
             "hypervisor": [told(part) for part in settle["hypervisor"]],
             "overrides": {word: told(part) for word, part in settle["overrides"].items()},
         },
-        "aio_recovery": {**recovery, "parts": lxc_recovery.place(recovery["parts"], placed)},
+        "aio_recovery": {
+            **given["aio_recovery"],
+            "parts": lxc_recovery.place(_parts(facts), placed),
+        },
     }
+
+
+def _parts(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Rows of recovery.yaml for the services that are there, with the words that say whose."""
+    names = {service["name"] for service in facts["services"]}
+    rows = deployers.load("openstack-ansible").recovery
+    return [row for row in rows if row["service"] in names]
 
 
 def _has_unit(root: Path, unit: str) -> bool:

@@ -27,7 +27,7 @@ def _rows(parts: Sequence[Mapping[str, Any]], placed: Placed) -> Iterator[dict[s
             told = True
             yield dict(_RUNNING)
         service = part["service"]
-        row = dict(part)
+        row = {word: said for word, said in part.items() if word != "service"}
         for word in ("unit", "server"):
             if word in row:
                 row[word] = placed(service, row[word])

@@ -62,7 +62,7 @@ def test_what_recovers_is_known(facts: DeployerFacts, tmp_path: Path) -> None:
     names = [service.name for service in facts.services]
     layout.recovery.write_text(json.dumps(facts.recovery_of(names)))
     rows = engine.parts(layout)
-    assert rows[-1]["kind"] == "units"
+    assert rows[-1] == {"kind": "units"}
     known = units_of(facts) | {"ovs-vswitchd.service"}
     assert {unit for row in rows for unit in row.get("restart", ())} <= known
     assert {row["unit"] for row in rows if "unit" in row} <= known
