@@ -198,6 +198,7 @@ _HOMES = ("aio_image/deployers/openstack_ansible/homes.yaml",)
 _ADDITIONS = ("aio_image/deployers/openstack_ansible/additions.yaml",)
 _ORDERS = ("aio_image/deployers/openstack_ansible/orders.yaml",)
 _STAGING = ("aio_image/deployers/openstack_ansible/staged.yaml",)
+_STAGED_CONTAINERS = ("aio_image/deployers/openstack_ansible/staged_containers.yaml",)
 
 
 def _playbook(name: str) -> StepRow:
@@ -263,6 +264,12 @@ _STORES = StepRow(
     files=_STAGING,
     code="aio_image.bake.osa.stores",
     aside=True,
+    containers=False,
+)
+# The same where services are in containers, as of `bootstrap`: others depend on none of this.
+_BOTH_STORES = (
+    _STORES,
+    replace(_STORES, code="aio_image.bake.osa.container_stores", containers=True),
 )
 _STAGE = StepRow(
     name="stage",
@@ -273,6 +280,16 @@ _STAGE = StepRow(
     code="aio_image.bake.osa.stage",
     needs=("stores", *(row.name for row in _PLAYBOOKS)),
     tree=True,
+    containers=False,
+)
+_STAGES = (
+    _STAGE,
+    replace(
+        _STAGE,
+        files=(*_STAGE.files, *_CONTAINERS, *_HOMES, *_STAGED_CONTAINERS),
+        code="aio_image.bake.osa.container_stage",
+        containers=True,
+    ),
 )
 _ADDED = StepRow(
     name="additions",
@@ -318,8 +335,16 @@ _STAGED_BAKE = replace(
     title="Make an appliance of what a first boot deploys",
     files=(*_OSA_BAKE.files, *_ORDERS),
     code="aio_image.bake.osa.staged_bake",
-    # In containers a first boot does not deploy itself yet.
     containers=False,
+)
+_STAGED_BAKES = (
+    _STAGED_BAKE,
+    replace(
+        _STAGED_BAKE,
+        code="aio_image.bake.osa.container_bake",
+        needs=("stores",),
+        containers=True,
+    ),
 )
 # What makes an image of an appliance's tree, whoever deployed it.
 _FROM_TREE = (_SEAL, _GATE, _IMAGE, _MANIFEST)
@@ -332,10 +357,10 @@ STEPS: Mapping[tuple[str, str], tuple[StepRow, ...]] = {
     ),
     # Without a gate: a first boot takes as long as all playbooks do, which the build has just run.
     ("openstack-ansible", "staged"): (
-        *(_ROOT, _SOURCES, _RUNTIME, *_TRIED, _STORES, _STAGE, _STAGED_BAKE),
-        replace(_SEAL, covered=True, containers=False),
-        replace(_IMAGE, covered=True, containers=False, needs=()),
-        replace(_MANIFEST, covered=True, containers=False, needs=("image",)),
+        *(_ROOT, _SOURCES, _RUNTIME, *_TRIED, *_BOTH_STORES, *_STAGES, *_STAGED_BAKES),
+        replace(_SEAL, covered=True),
+        replace(_IMAGE, covered=True, needs=()),
+        replace(_MANIFEST, covered=True, needs=("image",)),
     ),
 }
 

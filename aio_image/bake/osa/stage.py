@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from aio_image.bake.inside import run_inside
 from aio_image.bake.osa import additions
 from aio_image.bake.osa.bootstrap import SECRETS, about, shipped_secrets
 from aio_image.bake.osa.files import inside, write
+from aio_image.bake.osa.sleeping import SOURCES, put_to_sleep
 from aio_image.bake.osa.sources import DEPLOY
 from aio_image.bake.osa.stores import APT, WHEELS
 from aio_image.deployers.openstack_ansible.deploying import deployment, secrets_of
-from aio_image.deployers.openstack_ansible.orders import orders
+from aio_image.deployers.openstack_ansible.orders import Script, orders
 from aio_image.deployers.openstack_ansible.staging import staging
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
@@ -29,7 +30,6 @@ from aio_image.stores.apt import sources as apt_sources
 
 _ORDERS = "/usr/share/aio/deploy.json"
 _VARIABLES = f"{DEPLOY}/user_zz_aio_staged.yml"
-_SOURCES = "/etc/apt/sources.list.d/aio.sources"
 
 
 def run(ctx: StepContext) -> None:
@@ -43,21 +43,34 @@ def run(ctx: StepContext) -> None:
 
 def stage(ctx: StepContext) -> None:
     """The body of the step; must be in a private mount namespace."""
+    with staged(ctx):
+        pass
+
+
+@contextmanager
+def staged(
+    ctx: StepContext, variables: Mapping[str, Any] | None = None, scripts: Sequence[Script] = ()
+) -> Iterator[Path]:
+    """Put all of it into the step's tree, which the block then has.
+
+    ``variables`` and ``scripts`` are more for the orders, as of ``Orders.dump``.
+    """
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         for name in (APT, WHEELS):
             ctx.progress(f"{name} into {staging().places[name]}")
             target = inside(root, staging().places[name])
             shutil.copytree(ctx.inputs["stores"] / name, target)
-        write(root, _SOURCES, apt_sources(Path(staging().places[APT])))
+        write(root, SOURCES, apt_sources(Path(staging().places[APT])))
         for path in staging().asleep:
             put_to_sleep(inside(root, path))
         write(root, _VARIABLES, yaml.safe_dump(staging().kept(), width=1000))
-        told = orders().dump(ctx.step.settings["scenario"], counts(ctx))
+        told = orders().dump(ctx.step.settings["scenario"], counts(ctx), variables, scripts)
         write(root, _ORDERS, json.dumps(told, indent=1) + "\n")
         additions.write(root, staging().environment)
         bake = bake_id(ctx.step.key)
         write(root, release.PATH, yaml.safe_dump(about(ctx, bake), sort_keys=False))
         write(root, SECRETS, yaml.safe_dump(uuids(shipped_secrets(root), bake)), 0o600)
+        yield root
 
 
 def uuids(names: Iterable[str], bake: str) -> dict[str, str]:
@@ -77,11 +90,3 @@ def counts(ctx: StepContext) -> dict[str, dict[str, int]]:
         except (OSError, ValueError, KeyError) as error:
             raise BuildError(f"{path}: {error}", hint=f"build again with --from {name}") from error
     return found
-
-
-def put_to_sleep(path: Path) -> None:
-    """Have apt not ask a ``.sources`` file: ``Enabled: no`` in each stanza (sources.list(5))."""
-    if not path.is_file():
-        return
-    text = re.sub(r"^Enabled:.*\n", "", path.read_text("utf-8"), flags=re.MULTILINE)
-    path.write_text(re.sub(r"^(?=Types:)", "Enabled: no\n", text, flags=re.MULTILINE), "utf-8")

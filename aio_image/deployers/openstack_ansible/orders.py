@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,14 +33,23 @@ class Orders:
     bootstrap: Mapping[str, Any]
     scripts: tuple[Script, ...]
 
-    def dump(self, scenario: str, known: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    def dump(
+        self,
+        scenario: str,
+        known: Mapping[str, Mapping[str, int]],
+        variables: Mapping[str, Any] | None = None,
+        scripts: Sequence[Script] = (),
+    ) -> dict[str, Any]:
         """What the appliance reads (``aio_image/appliance/deploying/orders.py`` has its shape).
 
         ``known``: playbook → its ``plays`` and ``tasks`` in a build, in the order they run.
+        ``variables`` are more for bootstrap-aio.sh, ``scripts`` more to run, before those of the
+        table that have the same place.
         """
+        every = [*scripts, *self.scripts]
         steps: list[dict[str, Any]] = []
         for name, counts in known.items():
-            steps += self._scripts(name)
+            steps += _rows(every, name)
             steps.append(
                 {
                     "name": name,
@@ -52,16 +61,17 @@ class Orders:
         return {
             **PROGRAMS,
             "environment": {**staging().environment, "SCENARIO": scenario},
-            "variables": {**deployment().bootstrap, **self.bootstrap},
-            "steps": [*steps, *self._scripts("")],
+            "variables": {**deployment().bootstrap, **(variables or {}), **self.bootstrap},
+            "steps": [*steps, *_rows(every, "")],
         }
 
-    def _scripts(self, before: str) -> list[dict[str, Any]]:
-        return [
-            {"name": one.name, "script": one.path, "tasks": deployment().tasks.get(one.name, 0)}
-            for one in self.scripts
-            if one.before == before
-        ]
+
+def _rows(scripts: Iterable[Script], before: str) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "script": one.path, "tasks": deployment().tasks.get(one.name, 0)}
+        for one in scripts
+        if one.before == before
+    ]
 
 
 @cache

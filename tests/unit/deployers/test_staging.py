@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from aio_image.appliance.deploying import orders as appliance
-from aio_image.bake.osa.stage import put_to_sleep
+from aio_image.bake.osa.sleeping import put_to_sleep
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.deployers.openstack_ansible.orders import orders
 from aio_image.deployers.openstack_ansible.staging import staging

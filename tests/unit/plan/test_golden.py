@@ -41,7 +41,9 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
 
 
 @pytest.mark.usefixtures("lock")
-@pytest.mark.parametrize("name", ["debian-aio", "osa-aio-metal", "osa-aio-metal-staged"])
+@pytest.mark.parametrize(
+    "name", ["debian-aio", "osa-aio-metal", "osa-aio-metal-staged", "osa-aio-lxc-staged"]
+)
 def test_plans_are_as_agreed(name: str) -> None:
     plan = make_plan(load_profile(name))
     told = {
@@ -156,6 +158,22 @@ def test_what_the_scenario_has_is_not_carried_besides() -> None:
     loaded = load_profile("osa-aio-metal", ["scenario=aio_metal_barbican"])
     assert loaded.additions == ()
     assert "additions" not in [step.name for step in make_plan(loaded).steps]
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_staged_image_with_containers_is_tried_by_what_a_deployed_one_is_made_of() -> None:
+    plan = make_plan(load_profile("osa-aio-lxc-staged"))
+    deployed = make_plan(load_profile("osa-aio-lxc"))
+    plain = make_plan(load_profile("osa-aio-metal-staged"))
+    assert [step.name for step in plan.steps] == [step.name for step in plain.steps]
+    for step in plan.steps[:7]:
+        assert step.key == deployed.step(step.name).key, step.name
+    own = ("bootstrap", "stores", "stage", "bake")
+    for step in plan.steps:
+        assert (step.code != plain.step(step.name).code) == (step.name in own), step.name
+    # Where containers will be is found in what was tried, before there is any.
+    assert "stores" in plan.step("bake").needs
+    assert plan.step("bake").layers == ("root", "sources", "runtime", "stage")
 
 
 @pytest.mark.usefixtures("lock")
