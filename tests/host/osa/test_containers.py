@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from aio_image.bake.nspawn import Container
+from aio_image.bake.osa import sufficient
 from aio_image.bake.osa.containers import place
 from aio_image.bake.osa.room import entered
+from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
 from aio_image.paths import Home
 from aio_image.plan.model import Step
 from aio_image.report.events import Events
 from aio_image.sources.git.pins import Lock, Pin
+from aio_image.stores.apt import make_repository, read_debs
 from tests.host.bake.conftest import RELEASE, debian, fresh_room
 from tests.host.osa.conftest import SOURCES
 from tests.private import in_private
@@ -151,3 +155,46 @@ def _runs(host: Container) -> None:
     assert host.run([*inside, "cat", f"{_LENT}/pip.conf"]).output
     # By the bridge and the host's address to the build host's mirror.
     host.run([*inside, "apt-get", "update", "-o", "APT::Update::Error-Mode=any"], timeout=300)
+
+
+@pytest.mark.usefixtures("address")
+def test_apt_says_whether_a_repository_is_enough_for_a_system(tmp_path: Path) -> None:
+    """As with libc6-dev of one version and libc6 of another: what is newer cannot be installed."""
+    root, placed = _layers()
+    work = fresh_room("lxc-sufficient")
+    has = "Package: base\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n"
+    old = [_deb(tmp_path, "base-dev", "1", "base (= 1)")]
+    new = [_deb(tmp_path, "base-dev", "2", "base (= 2)"), *old]
+
+    def body() -> None:
+        with entered(_context((root,), work)) as room:
+            for debs, enough in ((old, True), (new, False)):
+                store = make_repository(read_debs(debs), tmp_path / "store").folder
+                try:
+                    sufficient.check(room, store, has, ["base-dev"], "the host")
+                except BuildError as error:
+                    assert not enough, error
+                    assert error.message.startswith("the host cannot get its packages")
+                    assert any("base (= 2)" in line for line in error.details)
+                else:
+                    assert enough
+                assert not (room.root / "var/tmp/aio-sufficient").exists()
+
+    try:
+        in_private(body)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(placed, ignore_errors=True)
+
+
+def _deb(folder: Path, name: str, version: str, depends: str) -> Path:
+    """A real package without files."""
+    tree = folder / f"{name}-{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\nDepends: {depends}\n"
+        "Maintainer: nobody <nobody@example.com>\nDescription: a test\n"
+    )
+    path = folder / f"{name}_{version}_all.deb"
+    subprocess.run(["dpkg-deb", "--build", tree, path], check=True, capture_output=True)
+    return path

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import lzma
+import shutil
 import subprocess
+import sys
 import tarfile
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from aio_image.bake.bake import variables
 from aio_image.bake.canary import canary
 from aio_image.bake.osa import container_bake, container_root, container_stage, lxc
 from aio_image.bake.osa import container_stores as stores
+from aio_image.bake.osa.container_wheels import Homes
 from aio_image.bake.osa.containers import KEPT
 from aio_image.bake.osa.sleeping import SOURCES
 from aio_image.deployers.openstack_ansible.containers import containers
@@ -27,6 +31,9 @@ from aio_image.deployers.openstack_ansible.staged_containers import staged_conta
 from aio_image.deployers.openstack_ansible.staging import staging
 from aio_image.errors import BuildError
 from aio_image.sources.git.pins import Lock, Pin
+from aio_image.stores.freeze import Frozen
+from aio_image.stores.wheels import Pip, make_store
+from tests.unit.stores.test_wheel_store import wheel
 
 FACTS = deployers.load("openstack-ansible")
 SERVICES = FACTS.services_of(FACTS.scenario.words)
@@ -171,6 +178,20 @@ def test_a_package_that_came_in_two_versions_is_carried_in_both() -> None:
     parts = list(stores.parts(tables))
     assert parts == [{"a": "1", "b": "1", "c": "1"}, {"a": "2"}]
     assert list(stores.parts([{}])) == []
+
+
+@pytest.mark.skipif(not (find_spec("pip") and shutil.which("git")), reason="needs pip and git")
+def test_a_wheel_is_made_where_what_it_is_of_was_installed(tmp_path: Path) -> None:
+    def pip(folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (sys.executable,), ("--no-index", "--find-links", str(tmp_path / folder))
+
+    for folder, name in (("host", "pbr"), ("container", "systemd")):
+        (tmp_path / folder).mkdir()
+        wheel(tmp_path / folder, name, "1.0")
+    homes = Homes(*pip("host"), homes={"systemd==1.0": Pip(*pip("container"))})
+    rows = [Frozen(name, "1.0", f"{name}==1.0") for name in ("pbr", "systemd")]
+    made = make_store(rows, tmp_path / "store", homes, tools=())
+    assert [one.name for one in made.files] == ["pbr", "systemd"]
 
 
 def given() -> dict[str, Any]:
