@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from aio_image import deployers
+from aio_image import appliance, deployers
 from aio_image.bake.bake import variables
 from aio_image.bake.canary import canary
 from aio_image.bake.osa import container_bake, container_root, container_stage, lxc
@@ -287,6 +287,41 @@ def test_files_of_the_table_are_what_reads_them_takes(staged: Path) -> None:
             subprocess.run(["sh", "-n", staged / path.lstrip("/")], check=True)
     scripts = {one.path for one in staged_containers().scripts}
     assert scripts <= staged_containers().files.keys()
+
+
+def test_containers_get_what_those_of_a_deployed_image_have(tmp_path: Path) -> None:
+    """The script after the playbooks, and what a bake does to a tree that is deployed."""
+    names = (KEYSTONE, GALERA, "aio1-rabbit-mq-container-164f85a2")
+    trees = [tmp_path / one for one in ("staged", "deployed")]
+    files = Path(appliance.__file__).parent / "files"
+    for tree in trees:
+        for name in names:
+            (tree / "var/lib/lxc" / name / "rootfs").mkdir(parents=True)
+        for row in yaml.safe_load((files.parent / "install.yaml").read_text())["files"]:
+            if row["source"].startswith("files/"):
+                target = tree / row["target"].lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(files.parent / row["source"], target)
+        manager = tree / "etc/systemd/system.conf.d/50-aio.conf"
+        manager.parent.mkdir(parents=True)
+        manager.write_text("[Manager]\n")
+    lxc.adopt(trees[1])
+    (script,) = [file.text for path, file in staged_containers().files.items()
+                 if path == staged_containers().scripts[0].path]  # fmt: skip
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/lxc-attach").write_text('#!/bin/sh\necho "$2" >>"${0%/*}/reloaded"\n')
+    (tmp_path / "bin/lxc-attach").chmod(0o755)
+    moved = script.replace("/var/lib/lxc/", f"{trees[0]}/var/lib/lxc/")
+    moved = moved.replace('"/$3"', f'"{trees[0]}/$3"')
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    subprocess.run(["sh", "-c", moved], check=True, env={"PATH": path})
+    found = [
+        {str(one.relative_to(tree)): (one.stat().st_mode, one.is_file() and one.read_bytes())
+         for one in (tree / "var/lib/lxc").rglob("*")}
+        for tree in trees
+    ]  # fmt: skip
+    assert found[0] == found[1]
+    assert (tmp_path / "bin/reloaded").read_text().split() == sorted(names)
 
 
 def test_orders_have_what_containers_take_before_the_last_of_all() -> None:
