@@ -1,7 +1,7 @@
 """One copy of each program that several containers of a tree have alike.
 
-Every container has a whole system and libraries of its own: of the 17 GB of an appliance with
-thirteen of them 8 GB are second copies (33.0.1). They become names of one file, as hard links.
+Every container has a whole system of its own: thirteen of them have 4 GiB of second copies
+(33.0.1). They become names of one file, as hard links.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from aio_image.bake.osa.files import inside
 from aio_image.deployers.openstack_ansible.homes import homes
 from aio_image.host.process import run
 
-# A quarter of it was seen, beside other work.
+# Three minutes were seen, beside other work.
 _SECONDS = 3600
 
 

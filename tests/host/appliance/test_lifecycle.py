@@ -82,8 +82,9 @@ def tables(made: Appliance, container: Container) -> str:
 
 
 def client(made: Appliance, container: Container, script: str) -> str:
-    """What ``script`` says where the administrator's openrc is."""
-    return container.run(made.beside("root/openrc", ["sh", "-c", script]), timeout=_LONG).output
+    """What ``script`` says where OpenStack's client is: in LXC, in the utility container."""
+    command = made.beside("usr/local/bin/openstack", ["sh", "-c", script])
+    return container.run(command, timeout=_LONG).output
 
 
 def use(made: Appliance, container: Container) -> None:
@@ -171,7 +172,7 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
             inside = unpacked(made.root / "root/r.tar.zst", tmp_path / "report")
             known = [
                 *secrets(made.root).values(),
-                (made.root / "etc/keystone/fernet-keys/1").read_text(),
+                made.at("etc/keystone/fernet-keys/1").read_text(),
             ]
             for value in known:
                 assert not spelled_anywhere(inside, value.encode()), "a secret in the report"
