@@ -59,7 +59,7 @@ def active(unit: str) -> bool:
 
 def tell(verb: str, *units: str, seconds: float = 900) -> None:
     """``systemctl VERB`` of ``units``, whatever becomes of it."""
-    for command in systemd.commands(verb.split(), units):
+    for command in systemd.commands([verb], units):
         ask(*command, seconds=seconds)
 
 
@@ -67,6 +67,10 @@ def stop(*units: str) -> None:
     """Stop ``units`` and forget that they failed: a unit that failed often is not started again."""
     _tell("stop", units)
     _forget(units)
+
+
+def kill(*units: str) -> None:
+    _tell("kill --signal=KILL", units)
 
 
 def start(*units: str) -> None:
@@ -80,9 +84,9 @@ def restart(*units: str) -> None:
 
 
 def _tell(verb: str, units: Sequence[str]) -> None:
-    for command in systemd.commands([verb], units):
+    for command in systemd.commands(verb.split(), units):
         do(*command)
 
 
 def _forget(units: Sequence[str]) -> None:
-    tell("reset-failed", *units)
+    tell("reset-failed", *units, seconds=60)

@@ -12,7 +12,7 @@ from typing import Any
 from .. import units
 from ..layout import Layout
 from ..problems import ApplianceProblem
-from .model import Finding, active, ask, start, stop, tell
+from .model import Finding, active, ask, kill, start, stop
 
 _START_SECONDS = 300
 
@@ -41,7 +41,7 @@ def _revive(unit: str) -> None:
     try:
         stop(unit)
     except ApplianceProblem:
-        tell("kill --signal=KILL", unit)
+        kill(unit)
     start(unit)
     if not _runs(unit):
         raise ApplianceProblem(

@@ -20,7 +20,6 @@ from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
 from aio_image.bake.osa.files import inside, write
-from aio_image.bake.osa.homes import homes_of
 from aio_image.bake.osa.idle import idle
 from aio_image.deployers.openstack_ansible.deploying import deployment
 from aio_image.execution.context import StepContext
@@ -54,7 +53,7 @@ def bake(ctx: StepContext) -> None:
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)
-        broker.settle(_broker(root), _passwords(root))
+        broker.settle(lxc.home(root, "rabbit-mq") or root, _passwords(root))
         forget_secrets(root)
         keep_name(root)
         additions.write(root, {})
@@ -62,12 +61,6 @@ def bake(ctx: StepContext) -> None:
             print(f"spells the public host: {path}", flush=True)
         # What the playbooks have installed, of which the root's own list knows nothing.
         (ctx.output / "packages.txt").write_text(package_list(root), encoding="utf-8")
-
-
-def _broker(root: Path) -> Path:
-    """Where the file system that RabbitMQ runs in begins."""
-    home = homes_of(root).get("rabbit-mq")
-    return inside(root, roots.containers(root)[home]) if home else root
 
 
 def keep_name(root: Path) -> None:

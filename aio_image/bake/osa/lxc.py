@@ -144,17 +144,17 @@ def adopt(root: Path) -> None:
         config.write_text(_DELAY.sub("lxc.start.delay = 0", text), encoding="utf-8")
     for place in roots.containers(root).values():
         write(root, f"{place}/{_MANAGER}", inside(root, _MANAGER).read_text("utf-8"))
-    if (home := _home(root, "galera")) is not None:
-        _copy(home, "apply-database", "usr/lib/aio/apply-database", 0o755)
+    if (database := home(root, "galera")) is not None:
+        _copy(database, "apply-database", "usr/lib/aio/apply-database", 0o755)
         dropins = "usr/lib/systemd/system/mariadb.service.d"
-        _copy(home, "dropins/mariadb.conf", f"{dropins}/20-aio-database.conf", 0o644)
-        (home / "var/lib/aio").mkdir(mode=0o755, parents=True, exist_ok=True)
-    if (home := _home(root, "rabbit-mq")) is not None:
+        _copy(database, "dropins/mariadb.conf", f"{dropins}/20-aio-database.conf", 0o644)
+        (database / "var/lib/aio").mkdir(mode=0o755, parents=True, exist_ok=True)
+    if (broker := home(root, "rabbit-mq")) is not None:
         dropins = "usr/lib/systemd/system/rabbitmq-server.service.d"
-        _copy(home, "dropins/rabbitmq.conf", f"{dropins}/20-aio.conf", 0o644)
+        _copy(broker, "dropins/rabbitmq.conf", f"{dropins}/20-aio.conf", 0o644)
 
 
-def _home(root: Path, name: str) -> Path | None:
+def home(root: Path, name: str) -> Path | None:
     """The file system of the container that is called ``name``, where there is one."""
     full = homes_of(root).get(name)
     return inside(root, roots.containers(root)[full]) if full else None
