@@ -44,12 +44,13 @@ def bake(ctx: StepContext) -> None:
         with idle(root):
             make_appliance(ctx, root, lxc.place if roots.containers(root) else None)
         lxc.adopt(root)
+        if roots.containers(root):
+            ctx.progress("Join what containers have alike", 1.0)
+            joined = alike.join(root)
+            print(f"joined {joined.files} files, {joined.size / 2**20:.0f} MiB", flush=True)
         ctx.progress("Compile the virtual environments", 1.0)
         for home, count in compile_all(root).items():
             print(f"{home}: {count} files of byte code", flush=True)
-        if roots.containers(root):
-            ctx.progress("Join what containers have alike", 1.0)
-            print(alike.join(root), flush=True)
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)
