@@ -8,7 +8,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aio_image.bake.canary import LONGEST, PREFIX
@@ -45,8 +45,8 @@ def scan_layers(
 
     Looked at are regular files (gzipped ones unpacked as well), symbolic links' targets and
     extended attributes; paths come absolute, as seen in the image. ``also`` are further byte
-    strings to look for. Hard links are searched once for each name. What a higher layer took away
-    or replaced is seen as it is now.
+    strings to look for. A file of several names is searched once, and what is found told of each.
+    What a higher layer took away or replaced is seen as it is now.
     """
     names = {
         os.path.relpath(Path(folder, name), layer)
@@ -55,11 +55,21 @@ def scan_layers(
         for name in files + folders
     }
     real = os.path.realpath(merged)
+    also = tuple(also)
+    of_several: dict[tuple[int, int], list[Finding]] = {}
     for name in sorted(names):
         path = merged / name
         parent = os.path.realpath(path.parent)
-        if os.path.lexists(path) and (parent + "/").startswith(real + "/"):
+        if not os.path.lexists(path) or not (parent + "/").startswith(real + "/"):
+            continue
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode) or about.st_nlink == 1:
             yield from _entry(path, f"/{name}", also)
+            continue
+        which = (about.st_dev, about.st_ino)
+        if which not in of_several:
+            of_several[which] = list(_entry(path, f"/{name}", also))
+        yield from (replace(one, path=f"/{name}") for one in of_several[which])
 
 
 def _entry(path: Path, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
