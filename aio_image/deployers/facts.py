@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -93,10 +93,21 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Files, accounts and users that know a secret."""
+
+    files: tuple[str, ...]
+    mariadb: tuple[str, ...]
+    keystone: tuple[str, ...]
+    rabbitmq: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Secret:
     """Where one secret of an appliance lives; a row of the ledger, and whose it is.
 
     ``pattern``: a regular expression for the whole of it, where a service takes nothing else.
+    ``also``: service → where it lives besides when that one is there, too.
     """
 
     name: str
@@ -107,6 +118,19 @@ class Secret:
     keystone: tuple[str, ...]
     rabbitmq: tuple[str, ...]
     pattern: str | None
+    also: Mapping[str, Places] = field(default_factory=dict)
+
+    def among(self, services: Collection[str]) -> Secret:
+        """It as it is beside ``services``."""
+        more = [places for service, places in self.also.items() if service in services]
+        return replace(
+            self,
+            files=(*self.files, *(one for places in more for one in places.files)),
+            mariadb=(*self.mariadb, *(one for places in more for one in places.mariadb)),
+            keystone=(*self.keystone, *(one for places in more for one in places.keystone)),
+            rabbitmq=(*self.rabbitmq, *(one for places in more for one in places.rabbitmq)),
+            also={},
+        )
 
 
 @dataclass(frozen=True)
@@ -213,8 +237,8 @@ class DeployerFacts:
         return tuple(name for name in self.scenario.optional if name not in services)
 
     def secrets_of(self, services: Collection[str]) -> tuple[Secret, ...]:
-        """Secrets that ``services`` bring."""
-        return tuple(secret for secret in self.secrets if secret.service in services)
+        """Secrets that ``services`` bring, each with all places that these know it in."""
+        return tuple(one.among(services) for one in self.secrets if one.service in services)
 
     def ports_of(self, services: Collection[str]) -> tuple[Port, ...]:
         """All that may listen on the public address with ``services``, by number.

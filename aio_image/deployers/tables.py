@@ -15,6 +15,7 @@ from aio_image.deployers.facts import (
     Heartbeats,
     Packages,
     Place,
+    Places,
     Port,
     Probe,
     Recipe,
@@ -169,9 +170,11 @@ def _secret(name: str, row: Mapping[str, Any]) -> Secret:
         name=name,
         service=row["service"],
         length=int(row.get("length", 40)),
-        files=tuple(row.get("files", ())),
-        mariadb=tuple(row.get("mariadb", ())),
-        keystone=tuple(row.get("keystone", ())),
-        rabbitmq=tuple(row.get("rabbitmq", ())),
+        **_places(row),
         pattern=row.get("pattern"),
+        also={service: Places(**_places(one)) for service, one in row.get("also", {}).items()},
     )
+
+
+def _places(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {kind: tuple(row.get(kind, ())) for kind in ("files", "mariadb", "keystone", "rabbitmq")}

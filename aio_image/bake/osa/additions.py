@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,22 @@ _TABLE = "usr/share/aio/additions.json"
 
 
 def write(
-    root: Path, environment: Mapping[str, str], *, variables: str = "", apt: str = ""
+    root: Path,
+    there: Collection[str],
+    environment: Mapping[str, str],
+    *,
+    variables: str = "",
+    apt: str = "",
 ) -> None:
     """Write it into the tree ``root``; ``environment`` is what the playbooks run with there.
+
+    What is ``there`` already (services) is not in it.
 
     ``variables`` is a file of more for them, ``apt`` the apt.conf of what is carried: places on
     the appliance.
     """
     table = {**whole(environment), "variables": variables, "apt": apt}
+    table["rows"] = {name: row for name, row in table["rows"].items() if name not in there}
     files.write(root, _TABLE, json.dumps(table, indent=1) + "\n")
 
 

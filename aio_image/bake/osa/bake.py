@@ -7,6 +7,7 @@ database, and the secrets in user_secrets.yml, which it would take for ones that
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import yaml
@@ -54,10 +55,11 @@ def bake(ctx: StepContext) -> None:
         ctx.progress("Take the build's private keys out", 1.0)
         for path in take_out(root):
             print(f"emptied {path}", flush=True)
-        broker.settle(lxc.home(root, "rabbit-mq") or root, _passwords(root))
+        services = ctx.step.settings["services"]
+        broker.settle(lxc.home(root, "rabbit-mq") or root, _passwords(root, services))
         forget_secrets(root)
         keep_name(root)
-        additions.write(root, {})
+        additions.write(root, services, {})
         for path in urls.note(root):
             print(f"spells the public host: {path}", flush=True)
         # What the playbooks have installed, of which the root's own list knows nothing.
@@ -69,10 +71,10 @@ def keep_name(root: Path) -> None:
     write(root, _NAME_STAYS, "preserve_hostname: true\n")
 
 
-def _passwords(root: Path) -> dict[str, str]:
+def _passwords(root: Path, services: Collection[str]) -> dict[str, str]:
     """RabbitMQ's users and their passwords in this build."""
     secrets = yaml.safe_load(inside(root, SECRETS).read_text("utf-8"))
-    rows = deployers.load("openstack-ansible").secrets
+    rows = deployers.load("openstack-ansible").secrets_of(services)
     return {user: secrets[row.name] for row in rows for user in row.rabbitmq}
 
 

@@ -29,7 +29,7 @@ _SOURCES = f"{_PLACE}/sources"
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: git sources, both stores, the variables, and the table of what can be added.
 
-    Settings: ``additions``, ``addition_sources``. Reads of ``additions`` its sets.
+    Settings: ``additions``, ``addition_sources``, ``services``. Reads of ``additions`` its sets.
     """
     run_inside(carry, ctx)
 
@@ -45,7 +45,13 @@ def carry(ctx: StepContext) -> None:
         write(root, f"{_SOURCES}/aio.sources", apt_sources(Path(staging().places[APT])))
         write(root, _APT, apt_config())
         write(root, _VARIABLES, yaml.safe_dump(variables(), width=1000))
-        additions.write(root, staging().environment, variables=_VARIABLES, apt=_APT)
+        additions.write(
+            root,
+            ctx.step.settings["services"],
+            staging().environment,
+            variables=_VARIABLES,
+            apt=_APT,
+        )
 
 
 def apt_config() -> str:

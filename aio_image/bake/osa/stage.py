@@ -35,8 +35,8 @@ _VARIABLES = f"{DEPLOY}/user_zz_aio_staged.yml"
 def run(ctx: StepContext) -> None:
     """Keeps ``tree/``: stores, variables, and orders.
 
-    Settings: ``deployer``, ``scenario``, ``lock``. Reads of ``stores`` its sets, of each playbook
-    its ``playbook.json``.
+    Settings: ``deployer``, ``scenario``, ``services``, ``lock``. Reads of ``stores`` its sets, of
+    each playbook its ``playbook.json``.
     """
     run_inside(stage, ctx)
 
@@ -66,7 +66,7 @@ def staged(
         write(root, _VARIABLES, yaml.safe_dump(staging().kept(), width=1000))
         told = orders().dump(ctx.step.settings["scenario"], counts(ctx), variables, scripts)
         write(root, _ORDERS, json.dumps(told, indent=1) + "\n")
-        additions.write(root, staging().environment)
+        additions.write(root, ctx.step.settings["services"], staging().environment)
         bake = bake_id(ctx.step.key)
         write(root, release.PATH, yaml.safe_dump(about(ctx, bake), sort_keys=False))
         write(root, SECRETS, yaml.safe_dump(uuids(shipped_secrets(root), bake)), 0o600)

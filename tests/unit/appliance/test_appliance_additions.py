@@ -57,7 +57,7 @@ def layout(tmp_path: Path, port: int) -> Layout:
     """The bake's own table, with a playbook of the test's for Barbican's."""
     layout = Layout(tmp_path / "root")
     (tmp_path / "barbican.yml").write_text(_PLAY.format(folder=tmp_path))
-    written.write(layout.root, {"HOME": str(tmp_path)})
+    written.write(layout.root, ["keystone", "heat"], {"HOME": str(tmp_path)})
     _programs(layout, port)
     keystone = layout.at("/etc/openstack_deploy/conf.d/keystone.yml")
     keystone.parent.mkdir(parents=True)
@@ -157,7 +157,7 @@ def test_its_playbooks_are_told_where_the_image_carries_what_they_take(
     (layout.root.parent / "room").touch()
     variables = layout.root.parent / "variables.yml"
     variables.write_text("word: carried\n")
-    written.write(layout.root, {}, variables=str(variables))
+    written.write(layout.root, [], {}, variables=str(variables))
     assert json.loads(layout.additions.read_text())["variables"] == str(variables)
     _programs(layout, port)
     assert additions.add(layout, _barbican(layout), print)
@@ -168,6 +168,7 @@ def test_they_are_listed_and_cannot_be_disabled(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = enable.listing(layout).splitlines()
+    assert [row.split()[0] for row in rows] == ["barbican", "designate"], "heat is there already"
     assert rows[0].split() == ["barbican", "not", "added", "Key", "manager",
                                "(by", "OpenStack-Ansible)"]  # fmt: skip
     monkeypatch.setattr("os.geteuid", lambda: 0)

@@ -31,6 +31,7 @@ def test_tables_name_services_that_are_there(facts: DeployerFacts) -> None:
     assert set(facts.scenario.services) <= names
     assert {one for brought in facts.scenario.words.values() for one in brought} <= names
     assert {secret.service for secret in facts.secrets} <= names
+    assert {service for secret in facts.secrets for service in secret.also} <= names
     assert {row["service"] for row in facts.recovery} <= names
     rows = [
         *facts.settle["public"],
@@ -100,3 +101,26 @@ def test_every_word_of_the_default_scenario_is_covered() -> None:
     assert facts.covers(words)
     assert facts.covers({*words, "lxc"} - {"metal"})
     assert not facts.covers({*words, "octavia"})
+
+
+def test_a_word_brings_its_service_and_where_its_secrets_are() -> None:
+    facts = deployers.load("openstack-ansible")
+    services = facts.services_of(["aio", "nova", "barbican"])
+    assert "barbican" in services
+    conf = "/etc/barbican/barbican.conf"
+
+    def spelled(services: tuple[str, ...]) -> set[str]:
+        return {one.name for one in facts.secrets_of(services) if conf in one.files}
+
+    words = ("galera_password", "oslomsg_rpc_password", "service_password", "simple_crypto_key")
+    kept = {f"barbican_{word}" for word in words}
+    assert spelled(services) == kept
+    assert spelled((*services, "keystone")) == {*kept, "memcached_encryption_key"}
+    without = tuple(name for name in services if name != "barbican")
+    assert spelled((*without, "keystone")) == set()
+    # They are in user_secrets.yml all the same.
+    assert kept <= {one.name for one in facts.secrets_of(without)}
+    rows = {one.name: one for one in facts.secrets_of(services)}
+    assert rows["barbican_galera_password"].mariadb == ("barbican@%",)
+    assert rows["barbican_service_password"].keystone == ("barbican@default",)
+    assert rows["barbican_oslomsg_rpc_password"].rabbitmq == ("barbican",)
