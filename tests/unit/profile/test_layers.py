@@ -113,4 +113,4 @@ def test_how_far_a_profile_is_proven_is_not_handed_on(tmp_path: Path) -> None:
     assert load_profile("debian-aio").proven == "booted"
     assert load_profile(str(mine)).proven == "nothing"
     booted = {each.name for each in list_profiles() if each.proven == "booted"}
-    assert booted == {"debian-aio", "osa-aio-metal"}
+    assert booted == {"debian-aio", "osa-aio-lxc", "osa-aio-metal"}
