@@ -52,7 +52,9 @@ def statements(ledger: Ledger, values: Mapping[str, str], host_in_url: str) -> s
             )
         for account in secret.keystone:
             user, domain = _halves(account)
-            where = f"name = {_text(user)} AND domain_id = {_text(domain)}"
+            # Domains but the default one may have an id that keystone drew: then by name.
+            called = f"SELECT id FROM project WHERE is_domain = 1 AND name = {_text(domain)}"
+            where = f"name = {_text(user)} AND domain_id IN ({_text(domain)}, ({called}))"
             users.append(
                 "UPDATE password JOIN local_user ON local_user.id = password.local_user_id"
                 f" SET password_hash = {_text(keystone_hash(value))} WHERE {where};"

@@ -103,24 +103,36 @@ def test_every_word_of_the_default_scenario_is_covered() -> None:
     assert not facts.covers({*words, "octavia"})
 
 
-def test_a_word_brings_its_service_and_where_its_secrets_are() -> None:
+@pytest.mark.parametrize(
+    ("word", "database", "more"),
+    [
+        ("barbican", "galera", ["oslomsg_rpc_password", "simple_crypto_key"]),
+        (
+            "heat",
+            "container_mysql",
+            ["auth_encryption_key", "oslomsg_rpc_password", "stack_domain_admin_password"],
+        ),
+    ],
+)
+def test_a_word_brings_its_service_and_where_its_secrets_are(
+    word: str, database: str, more: list[str]
+) -> None:
     facts = deployers.load("openstack-ansible")
-    services = facts.services_of(["aio", "nova", "barbican"])
-    assert "barbican" in services
-    conf = "/etc/barbican/barbican.conf"
+    services = facts.services_of(["aio", "nova", word])
+    assert word in services
+    conf = f"/etc/{word}/{word}.conf"
 
     def spelled(services: tuple[str, ...]) -> set[str]:
         return {one.name for one in facts.secrets_of(services) if conf in one.files}
 
-    words = ("galera_password", "oslomsg_rpc_password", "service_password", "simple_crypto_key")
-    kept = {f"barbican_{word}" for word in words}
+    kept = {f"{word}_{name}" for name in (f"{database}_password", "service_password", *more)}
     assert spelled(services) == kept
     assert spelled((*services, "keystone")) == {*kept, "memcached_encryption_key"}
-    without = tuple(name for name in services if name != "barbican")
+    without = tuple(name for name in services if name != word)
     assert spelled((*without, "keystone")) == set()
     # They are in user_secrets.yml all the same.
     assert kept <= {one.name for one in facts.secrets_of(without)}
     rows = {one.name: one for one in facts.secrets_of(services)}
-    assert rows["barbican_galera_password"].mariadb == ("barbican@%",)
-    assert rows["barbican_service_password"].keystone == ("barbican@default",)
-    assert rows["barbican_oslomsg_rpc_password"].rabbitmq == ("barbican",)
+    assert rows[f"{word}_{database}_password"].mariadb == (f"{word}@%",)
+    assert rows[f"{word}_service_password"].keystone == (f"{word}@default",)
+    assert rows[f"{word}_oslomsg_rpc_password"].rabbitmq == (word,)
