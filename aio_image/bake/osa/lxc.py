@@ -29,6 +29,13 @@ _BRIDGE = "etc/default/lxc-net"
 # What systemd gives each unit: how long it may take to start, for one.
 _MANAGER = "etc/systemd/system.conf.d/50-aio.conf"
 _FILES = Path(aio_image.appliance.__file__).parent / "files"
+# Each container has a minute to stop in, one after the other; MariaDB needs some of it. The program
+# that starts them is content when one does not come up, and leaves alone those that have.
+_AUTOSTART = """\
+[Service]
+ExecStartPost=-/usr/libexec/lxc/lxc-containers start
+TimeoutStopSec=15min
+"""
 # lxc's own for each container, and what OpenStack-Ansible makes new ones of.
 _DELAY = re.compile(r"^lxc\.start\.delay *=.*$", re.MULTILINE)
 # The journal that a build's machine-id names; each appliance's containers have other ones.
@@ -137,8 +144,7 @@ def adopt(root: Path) -> None:
         return
     for path in homes().build:
         inside(root, path).unlink(missing_ok=True)
-    # Each container has a minute to stop in, one after the other; MariaDB needs some of it.
-    write(root, "etc/systemd/system/lxc.service.d/50-aio.conf", "[Service]\nTimeoutStopSec=15min\n")
+    write(root, "etc/systemd/system/lxc.service.d/50-aio.conf", _AUTOSTART)
     for config in [*root.glob("var/lib/lxc/*/config"), *root.glob("etc/lxc/*.conf")]:
         text = _JOURNAL.sub("", config.read_text("utf-8"))
         config.write_text(_DELAY.sub("lxc.start.delay = 0", text), encoding="utf-8")
