@@ -16,7 +16,7 @@ from aio_image import deployers
 from aio_image.appliance import roots
 from aio_image.bake.bake import make_appliance
 from aio_image.bake.inside import run_inside
-from aio_image.bake.osa import additions, alike, broker, lxc, urls
+from aio_image.bake.osa import additions, alike, broker, lxc, presets, urls
 from aio_image.bake.osa.bootstrap import SECRETS
 from aio_image.bake.osa.bytecode import compile_all
 from aio_image.bake.osa.certificates import take_out
@@ -43,7 +43,7 @@ def bake(ctx: StepContext) -> None:
     """The body of the step; must be in private mount and pid namespaces."""
     with trees.writable(ctx.layers, ctx.output, ctx.work) as root:
         with idle(root):
-            make_appliance(ctx, root, lxc.place if roots.containers(root) else None)
+            make_appliance(ctx, root, lxc.place if roots.containers(root) else presets.there)
         lxc.adopt(root)
         if roots.containers(root):
             ctx.progress("Join what containers have alike", 1.0)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aio_image.appliance
 from aio_image import deployers
 from aio_image.appliance import roots
-from aio_image.bake.osa import lxc_recovery
+from aio_image.bake.osa import lxc_recovery, presets
 from aio_image.bake.osa.files import inside, write
 from aio_image.bake.osa.homes import homes_of
 from aio_image.deployers.openstack_ansible.homes import homes
@@ -78,18 +78,15 @@ def place(given: Mapping[str, Any], root: Path) -> dict[str, Any]:
         }
         return {**part, **units}
 
-    recipe = given["aio_recipe"]
-    # Presets are for units that are there: packages of services are in containers.
-    unwanted = [unit for unit in recipe["units"]["unwanted"] if _has_unit(root, unit)]
     settle = given["aio_settle"]
     return {
+        **presets.there(given, root),
         "aio_facts": {
             **facts,
             "inside": [*facts["inside"], _bridge(root)],
             "services": [row(service) for service in facts["services"]],
             "dormant": [row(service) for service in facts["dormant"]],
         },
-        "aio_recipe": {**recipe, "units": {**recipe["units"], "unwanted": unwanted}},
         "aio_settle": {
             **settle,
             "public": [told(part) for part in settle["public"]],
@@ -108,11 +105,6 @@ def _parts(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     names = {service["name"] for service in facts["services"]}
     rows = deployers.load("openstack-ansible").recovery
     return [row for row in rows if row["service"] in names]
-
-
-def _has_unit(root: Path, unit: str) -> bool:
-    folders = ("etc/systemd/system", "usr/lib/systemd/system")
-    return any((root / folder / unit).exists() for folder in folders)
 
 
 def _addresses(root: Path, names: Any) -> dict[str, str]:
