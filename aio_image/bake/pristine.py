@@ -159,10 +159,18 @@ def _double(rules: Rules, root: Path, path: Path) -> Path | None:
 
 
 def _add(tar: tarfile.TarFile, root: Path, path: Path, *, packed: bool) -> bool:
-    """Add ``path``; without its content unless ``packed``. False for a socket."""
+    """Add ``path``; without its content unless ``packed``. False for a socket.
+
+    Raises BuildError for what a reset would not put back: a device, a pipe.
+    """
     entry = tar.gettarinfo(str(path), arcname=str(path.relative_to(root)))
     if entry is None:
         return False
+    if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
+        raise BuildError(
+            f"{_shown(root, path)}: is neither file nor folder, and no reset can put it back",
+            hint=f"`left` of {_TABLE.name} names what stays as it is",
+        )
     entry.uname = entry.gname = ""
     entry.mtime = int(entry.mtime)
     entry.pax_headers = {

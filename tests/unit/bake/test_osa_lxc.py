@@ -195,7 +195,8 @@ def test_a_reset_puts_back_what_is_a_containers_own(tree: Path) -> None:
     rootfs = f"var/lib/lxc/{GALERA}/rootfs"
     kept = [f"{rootfs}/etc/mysql/my.cnf", f"openstack/{GALERA}/ibdata1",
             f"{rootfs}/openstack/venvs/nova-33/etc/nova.conf"]  # fmt: skip
-    left = [f"{rootfs}/usr/bin/env", f"{rootfs}/openstack/venvs/nova-33/lib/x.py"]
+    left = [f"{rootfs}/usr/bin/env", f"{rootfs}/openstack/venvs/nova-33/lib/x.py",
+            f"{rootfs}/dev/full"]  # fmt: skip
     for name in [*kept, *left]:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from aio_image import deployers
-from aio_image.bake.pristine import Rules, tops
+from aio_image.bake.pristine import Rules, pack, tops
+from aio_image.errors import BuildError
 
 RULES = Rules(packed=(), left=(), elsewhere=(), cloud=(), secret=())
 
@@ -28,11 +30,29 @@ def test_a_reset_puts_back_every_file_with_a_secret(deployer: str) -> None:
     """Else the next first boot finds the last appliance's secret in the canary's place."""
     rules = Rules.of(deployer)
     covered = (*rules.packed, *rules.elsewhere)
-    placed = {
-        file for row in deployers.load(deployer).secrets for file in row.files if "*" not in file
-    }
+    facts = deployers.load(deployer)
+    rows = facts.secrets_of([one.name for one in facts.services])
+    placed = {file for row in rows for file in row.files if "*" not in file}
     assert placed
     assert [file for file in sorted(placed) if not below(file, covered)] == []
+
+
+@pytest.mark.parametrize("deployer", ["debian", "openstack-ansible"])
+def test_a_rebuild_makes_files_of_services_anew(deployer: str) -> None:
+    facts = deployers.load(deployer)
+    rows = facts.secrets_of([one.name for one in facts.services])
+    # Of OpenStack-Ansible's own clients' files some are in /root.
+    placed = {file for row in rows for file in row.files if file.startswith("/etc/")}
+    cloud = Rules.of(deployer).cloud
+    assert [file for file in sorted(placed) if not below(file, cloud)] == []
+
+
+def test_what_no_reset_could_put_back_is_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    os.mkfifo(tmp_path / "etc/pipe")
+    with pytest.raises(BuildError, match=r"^/etc/pipe: is neither file nor folder") as caught:
+        pack(replace(RULES, packed=("/etc",)), tmp_path)
+    assert "pristine.yaml" in caught.value.hint
 
 
 @pytest.mark.parametrize("deployer", ["debian", "openstack-ansible"])
