@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from aio_image.bake.osa.files import write
-from aio_image.bake.osa.sources import DEPLOY, check, copy
+from aio_image.bake.osa.shallow import template
+from aio_image.bake.osa.sources import DEPLOY, GIT, TEMPLATE, check, copy
 from aio_image.execution.context import StepContext
 from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import GitMirrors
@@ -31,6 +32,7 @@ def put(ctx: StepContext, root: Path) -> None:
     check(pins, store)
     for pin in pins:
         copy(store, pin, root)
+    template(root, GIT, TEMPLATE)
     moved = {f"{pin.name}_git_install_branch": pin.commit for pin in pins if pin.instead}
     if moved:
         write(root, _VARIABLES, yaml.safe_dump(moved, explicit_start=True))

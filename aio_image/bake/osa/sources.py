@@ -3,6 +3,8 @@
 - ``/opt/aio/git/<host>/<path>.git``: shallow copies, which git is told of in /etc/gitconfig
   (``url.<base>.insteadOf``), so that all requirement strings stay as upstream writes them and
   the appliance asks no git host for anything.
+- ``/opt/aio/git/template``: what git makes new repositories of when services are installed
+  (``shallow``), so that what it fetches there has tags.
 - ``/opt/openstack-ansible``: the release, checked out, with the tags its version is made of.
 - ``/etc/openstack_deploy/user-role-requirements.yml`` and ``user-collection-requirements.yml``:
   OpenStack-Ansible's own way to say which commits are taken instead of those it names.
@@ -19,6 +21,7 @@ import yaml
 
 from aio_image.bake.inside import run_inside
 from aio_image.bake.osa.files import inside, write
+from aio_image.bake.osa.shallow import template
 from aio_image.errors import BuildError
 from aio_image.execution.context import StepContext
 from aio_image.host import trees
@@ -28,6 +31,7 @@ from aio_image.sources.git.mirrors import GitMirrors
 from aio_image.sources.git.pins import LeftOut, Lock, Pin, parse
 
 GIT = "/opt/aio/git"
+TEMPLATE = f"{GIT}/template"
 CLONE = "/opt/openstack-ansible"
 DEPLOY = "/etc/openstack_deploy"
 ROLES = "/etc/ansible/roles"
@@ -52,6 +56,7 @@ def sources(ctx: StepContext) -> None:
         for number, pin in enumerate(lock.sources):
             ctx.progress(f"{pin.kind} {pin.name}", number / len(lock.sources))
             copy(store, pin, root)
+        template(root, GIT, TEMPLATE)
         write(root, "/etc/gitconfig", gitconfig(lock))
         ctx.progress("check out the release", 0.97)
         _check_out(lock, root)
