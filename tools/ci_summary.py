@@ -19,9 +19,17 @@ _OUTCOMES = {"failure": "failed", "error": "failed", "skipped": "skipped"}
 
 
 def cases(report: Path) -> list[tuple[str, str, float, str]]:
-    """Each case of a JUnit file: name, passed|failed|skipped, seconds, the reason's first line."""
+    """Each case of a JUnit file: name, passed|failed|skipped, seconds, the reason's first line.
+
+    A file that is not whole (the disk was full) is one failed case.
+    """
     found = []
-    for case in ET.parse(report).getroot().iter("testcase"):
+    try:
+        root = ET.parse(report).getroot()
+    except ET.ParseError as error:
+        print(f"\n{report} is not whole: {error}")
+        return [(report.name, "failed", 0.0, "not whole")]
+    for case in root.iter("testcase"):
         outcome, reason = "passed", ""
         for child in case:
             if child.tag in _OUTCOMES:

@@ -30,6 +30,9 @@ def _summary(folder: Path) -> tuple[int, list[str]]:
         ("boot\t1\t9\n", _GOOD, 1, "1 passed, 1 failed, 0 skipped"),
         # A check failed and the command did not notice.
         ("boot\t0\t9\n", _BAD, 1, "0 passed, 1 failed, 0 skipped"),
+        # The disk was full before the report was written, or while it was.
+        ("boot\t2\t9\n", "", 1, "0 passed, 1 failed, 0 skipped"),
+        ("boot\t2\t9\n", _GOOD[:30], 1, "0 passed, 1 failed, 0 skipped"),
         # A part that failed before it could report anything.
         ("set-up\t3\t9\n", None, 1, "0 passed, 1 failed, 0 skipped"),
         ("", None, 1, "0 passed, 0 failed, 0 skipped"),
