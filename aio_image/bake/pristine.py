@@ -61,9 +61,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Packed:
-    """What was packed: entries, and bytes and seconds it took."""
+    """What was packed: which paths, and bytes and seconds it took."""
 
-    entries: int
+    names: tuple[str, ...]
     size: int
     seconds: float
 
@@ -121,7 +121,7 @@ def pack(rules: Rules, root: Path) -> Packed:
     target = root / INDEX
     target.write_text(json.dumps(index, indent=0) + "\n", encoding="utf-8")
     target.chmod(0o644)
-    return Packed(len(names), archive.stat().st_size, time.monotonic() - began)
+    return Packed(tuple(names), archive.stat().st_size, time.monotonic() - began)
 
 
 def tops(rules: Rules, root: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -119,8 +119,9 @@ def seal(ctx: StepContext) -> None:
         if not problems and deployed:
             ctx.progress("Pack what a reset puts back", 0.7)
             packed = pack(PristineRules.of(deployer), root)
+            problems += unrestored(ledger, set(packed.names), partial(_real, root))
             print(
-                f"packed {packed.entries} entries into {packed.size} bytes"
+                f"packed {len(packed.names)} entries into {packed.size} bytes"
                 f" in {packed.seconds:.1f} s"
             )
     for problem in problems:
@@ -131,10 +132,23 @@ def seal(ctx: StepContext) -> None:
             f"the baked root cannot be sealed: {problems[0]}{more}",
             hint="mend the playbook, or "
             f"aio_image/deployers/{deployers.folder(deployer)}/secrets.yaml "
-            "and aio_image/bake/seal.yaml",
+            "and aio_image/bake/seal.yaml, pristine.yaml",
             details=problems,
         )
     print(f"sealed in {time.monotonic() - began:.1f} s")
+
+
+def unrestored(ledger: Ledger, packed: Collection[str], real: Callable[[str], str]) -> list[str]:
+    """Files with a secret that a reset would leave as they are, one line each.
+
+    The first boot after it would find the last cloud's secret there, and no canary to replace.
+    """
+    placed = {(real(path), row.name) for row in ledger.secrets for path in row.files}
+    return [
+        f"{path}: holds {name}, and is not among what a reset puts back"
+        for path, name in sorted(placed)
+        if path not in packed
+    ]
 
 
 def _real(root: Path, name: str) -> str:

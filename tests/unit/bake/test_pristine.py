@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from aio_image import deployers
+from aio_image.bake.ledger import Ledger
 from aio_image.bake.pristine import Rules, pack, tops
+from aio_image.bake.seal import unrestored
 from aio_image.errors import BuildError
 
 RULES = Rules(packed=(), left=(), elsewhere=(), cloud=(), secret=())
@@ -35,6 +38,27 @@ def test_a_reset_puts_back_every_file_with_a_secret(deployer: str) -> None:
     placed = {file for row in rows for file in row.files if "*" not in file}
     assert placed
     assert [file for file in sorted(placed) if not below(file, covered)] == []
+
+
+def test_so_it_does_in_containers() -> None:
+    rules = Rules.of("openstack-ansible")
+    facts = deployers.load("openstack-ansible")
+    rows = facts.secrets_of([one.name for one in facts.services])
+    root = "/var/lib/lxc/aio1-galera-container-bdd1f33b/rootfs"
+    placed = [f"{root}{file}" for row in rows for file in row.files if "*" not in file]
+    left = [re.sub(r"\\\*", "[^/]*", re.escape(one)) for one in rules.left]
+    assert [file for file in placed if any(re.match(f"{one}(/|$)", file) for one in left)] == []
+    assert [file for file in placed if not below(file, rules.packed)] == []
+
+
+def test_a_file_with_a_secret_that_no_reset_puts_back_is_named() -> None:
+    files = ("/etc/mysql/my.cnf", "/usr/local/bin/clustercheck")
+    row = deployers.Secret("monitoring", "galera", 32, files, (), (), (), None)
+    ledger = Ledger("openstack-ansible", "1234", (row,))
+    lost = unrestored(ledger, {"/etc/mysql/my.cnf"}, str)
+    assert lost == [
+        "/usr/local/bin/clustercheck: holds monitoring, and is not among what a reset puts back"
+    ]
 
 
 @pytest.mark.parametrize("deployer", ["debian", "openstack-ansible"])
