@@ -48,32 +48,36 @@ def scan_layers(
     strings to look for. A file of several names is searched once, and what is found told of each.
     What a higher layer took away or replaced is seen as it is now.
     """
-    names = {
-        os.path.relpath(Path(folder, name), layer)
-        for layer in layers
-        for folder, folders, files in os.walk(layer)
-        for name in files + folders
-    }
+    names: set[str] = set()
+    for layer in layers:
+        for folder, folders, files in os.walk(layer):
+            place = folder[len(f"{layer}") :].lstrip("/")
+            names.update(f"{place}/{name}" if place else name for name in files + folders)
     real = os.path.realpath(merged)
     also = tuple(also)
+    # By folder: of each file it would be the most of the work.
+    below: dict[str, bool] = {}
     of_several: dict[tuple[int, int], list[Finding]] = {}
     for name in sorted(names):
-        path = merged / name
-        parent = os.path.realpath(path.parent)
-        if not os.path.lexists(path) or not (parent + "/").startswith(real + "/"):
+        place, path = name.rpartition("/")[0], merged / name
+        if place not in below:
+            below[place] = f"{os.path.realpath(path.parent)}/".startswith(f"{real}/")
+        if not below[place]:
             continue
-        about = path.lstat()
+        try:
+            about = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
         if not stat.S_ISREG(about.st_mode) or about.st_nlink == 1:
-            yield from _entry(path, f"/{name}", also)
+            yield from _entry(path, about.st_mode, f"/{name}", also)
             continue
         which = (about.st_dev, about.st_ino)
         if which not in of_several:
-            of_several[which] = list(_entry(path, f"/{name}", also))
+            of_several[which] = list(_entry(path, about.st_mode, f"/{name}", also))
         yield from (replace(one, path=f"/{name}") for one in of_several[which])
 
 
-def _entry(path: Path, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
-    mode = path.lstat().st_mode
+def _entry(path: Path, mode: int, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
     if stat.S_ISLNK(mode):
         yield from found_in(os.fsencode(path.readlink()), shown, also)
     elif stat.S_ISREG(mode):
@@ -92,6 +96,12 @@ def scan_file(
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
         if size == 0:
+            return
+        if size <= _CHUNK:
+            small = stream.read()
+            yield from found_in(small, shown, also)
+            if small.startswith(_GZIP):
+                yield from _unpacked(small, shown, also)
             return
         packed = stream.read(3) == _GZIP
         with mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) as content:
@@ -119,7 +129,7 @@ def found_in(
             at = content.find(wanted, at + len(wanted))
 
 
-def _unpacked(content: mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
+def _unpacked(content: bytes | mmap.mmap, shown: str, also: Iterable[bytes]) -> Iterator[Finding]:
     """Findings in the unpacked content; what is no whole gzip file is taken as far as it goes."""
     also = tuple(also)
     longest = max([LONGEST, *(len(wanted) for wanted in also)])
