@@ -39,16 +39,20 @@ def baked_layers(results: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def scan_layers(
-    merged: Path, layers: Iterable[Path], also: Iterable[bytes] = ()
+    merged: Path,
+    layers: Iterable[Path],
+    also: Iterable[bytes] = (),
+    besides: Iterable[str] = (),
 ) -> Iterator[Finding]:
-    """Every canary in what one of ``layers`` (tree folders) has brought to ``merged``.
+    """Every canary in what one of ``layers`` (tree folders) has brought to ``merged``, and in the
+    paths ``besides`` (absolute, as seen in the image, without links), wherever they came from.
 
     Looked at are regular files (gzipped ones unpacked as well), symbolic links' targets and
     extended attributes; paths come absolute, as seen in the image. ``also`` are further byte
     strings to look for. A file of several names is searched once, and what is found told of each.
     What a higher layer took away or replaced is seen as it is now.
     """
-    names: set[str] = set()
+    names = {name.lstrip("/") for name in besides}
     for layer in layers:
         for folder, folders, files in os.walk(layer):
             place = folder[len(f"{layer}") :].lstrip("/")
