@@ -149,7 +149,7 @@ def adopt(root: Path) -> None:
         (database / "var/lib/aio").mkdir(mode=0o755, parents=True, exist_ok=True)
     if (broker := home(root, "rabbit-mq")) is not None:
         dropins = "usr/lib/systemd/system/rabbitmq-server.service.d"
-        _copy(broker, "dropins/rabbitmq.conf", f"{dropins}/20-aio.conf", 0o644)
+        _copy(broker, "dropins/rabbitmq.conf", f"{dropins}/20-aio-broker.conf", 0o644)
 
 
 def home(root: Path, name: str) -> Path | None:

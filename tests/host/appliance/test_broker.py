@@ -1,4 +1,6 @@
-"""The broker starts whatever a power cut or a bad block made of its files, with all its users.
+"""The broker starts whatever a power cut of its first start made of its files, with all its users.
+
+The debian deployer's does so at every start, and whatever became of them.
 
 RabbitMQ alone, as the image has it, in a container of the sealed tree. Each damage here, by
 itself, keeps a RabbitMQ that uses what it finds from starting, at every start.
@@ -16,7 +18,7 @@ import pytest
 from aio_image.bake import nspawn
 from aio_image.bake.nspawn import Container
 from aio_image.host import trees
-from tests.host.appliance.booted import sealed_results
+from tests.host.appliance.booted import DEPLOYER, sealed_results
 from tests.host.appliance.database import systemctl
 from tests.host.bake.conftest import fresh_room, private
 from tests.waiting import wait_for
@@ -26,7 +28,8 @@ __all__ = ["private"]
 pytestmark = pytest.mark.host
 
 UNIT = "rabbitmq-server.service"
-_NODE = "var/lib/rabbitmq/mnesia/rabbit@localhost"
+_HOME = "var/lib/rabbitmq"
+_NODE = f"{_HOME}/mnesia/rabbit@{'localhost' if DEPLOYER == 'debian' else 'aio1'}"
 # Seconds that only what fails takes.
 _LONG = 900
 
@@ -40,7 +43,8 @@ def _schema_zeroed(_: Container, node: Path) -> None:
 def _half_made(container: Container, node: Path) -> None:
     """A first start that ends at its first table: "schema_integrity_check_failed"."""
     shutil.rmtree(node)
-    systemctl(container, "start", UNIT)
+    (node.parents[1] / ".aio-whole").unlink(missing_ok=True)
+    systemctl(container, "start", "--no-block", UNIT)
     cut = (
         f"pid=$(systemctl show --value --property=MainPID {UNIT});"
         f" until set -- /{_NODE}/rabbit_*.DC? && [ -e $1 ]; do sleep 0.01; done; kill -KILL $pid"
@@ -49,7 +53,8 @@ def _half_made(container: Container, node: Path) -> None:
     systemctl(container, "stop", UNIT)
 
 
-DAMAGES = (_schema_zeroed, _half_made)
+# What OpenStack-Ansible's playbooks have added stays: `aio recover` is for later damage.
+DAMAGES = (_schema_zeroed, _half_made) if DEPLOYER == "debian" else (_half_made,)
 
 
 def test_damaged_files_are_no_matter(private: Callable[..., None], tmp_path: Path) -> None:
@@ -59,6 +64,8 @@ def test_damaged_files_are_no_matter(private: Callable[..., None], tmp_path: Pat
             with trees.writable(
                 sealed_results(), room / "out", room / "work", durable=False
             ) as root:
+                if not (root / f"usr/lib/systemd/system/{UNIT}").exists():
+                    pytest.skip("it is in a container of this image")
                 # Its secrets are the build's here: nobody else runs.
                 for path in (root / "usr/lib/systemd/system").glob(f"{UNIT}.d/*personalise.conf"):
                     path.unlink()

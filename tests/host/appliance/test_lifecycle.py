@@ -195,7 +195,9 @@ def break_all(made: Appliance, container: Container) -> None:
         path.unlink()
     for name in ("ovnsb_db.db", "ovnnb_db.db"):
         made.at(f"var/lib/ovn/{name}").write_bytes(b"OVSDB JSON 9999 garbage\n")
-    # What is damaged of the broker it throws away by itself (test_broker.py): it stays stopped.
+    # The debian deployer's broker throws damage away by itself (test_broker.py): it stays stopped.
+    for schema in made.at("var/lib/rabbitmq/mnesia").glob("rabbit@*/schema.DAT"):
+        schema.write_bytes(b"\0" * schema.stat().st_size)
     for unit, program in SERVERS.items():
         if "rabbitmq" not in unit:
             start = ["systemctl", "start", "--no-block", unit]

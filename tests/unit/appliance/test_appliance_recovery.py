@@ -12,7 +12,7 @@ import pytest
 from aio_image import deployers
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.problems import ApplianceProblem
-from aio_image.appliance.recovery import engine, galera, keys, mariadb, model
+from aio_image.appliance.recovery import engine, galera, keys, mariadb, model, rabbitmq
 from aio_image.appliance.recovery.galera import Position
 
 ONE, OTHER = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
@@ -101,6 +101,27 @@ def test_a_table_that_cannot_be_used(image: Layout, text: str | None, says: str)
         image.recovery.write_text(text)
     with pytest.raises(ApplianceProblem, match=says):
         engine.parts(image)
+
+
+def test_a_broker_whose_tables_are_damaged_begins_anew(
+    image: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = image.at("/var/lib/rabbitmq/mnesia")
+    (data / "rabbit@aio1").mkdir(parents=True)
+    data.with_name("mnesia.broken").mkdir()
+    told: list[str] = []
+    monkeypatch.setattr(rabbitmq, "stop", lambda unit: told.append(f"stop {unit}"))
+    monkeypatch.setattr(rabbitmq, "start", lambda unit: told.append(f"start {unit}"))
+    monkeypatch.setattr(rabbitmq, "active", lambda _: True)
+    monkeypatch.setattr(rabbitmq, "_runs", lambda _: told.count("start x.service") > 1)
+    monkeypatch.setattr(rabbitmq.units, "last_words", lambda _: "schema_integrity_check_failed")
+    row = {"kind": "rabbitmq", "unit": "x.service", "data": "/var/lib/rabbitmq/mnesia"}
+    (found,) = rabbitmq.examine(row, image)
+    assert "/var/lib/rabbitmq/mnesia.broken" in found.cure and found.mend is not None
+    found.mend()
+    assert told == ["stop x.service", "start x.service"] * 2
+    assert not data.exists()
+    assert (data.with_name("mnesia.broken") / "rabbit@aio1").is_dir()
 
 
 def test_programs_that_are_not_there_or_do_not_end() -> None:

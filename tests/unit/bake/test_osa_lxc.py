@@ -151,7 +151,7 @@ def test_units_of_containers_have_the_time_that_the_hosts_have(tree: Path) -> No
     for name in NAMES:
         manager = tree / "var/lib/lxc" / name / "rootfs/etc/systemd/system.conf.d/50-aio.conf"
         assert manager.read_text() == "[Manager]\n"
-    dropin = broker / "usr/lib/systemd/system/rabbitmq-server.service.d/20-aio.conf"
+    dropin = broker / "usr/lib/systemd/system/rabbitmq-server.service.d/20-aio-broker.conf"
     assert "TimeoutStartSec=30min" in dropin.read_text()
 
 

@@ -126,6 +126,15 @@ def test_no_drop_in_takes_away_how_new_passwords_reach_the_database(files: dict[
     assert emptying and max(emptying) < appliance
 
 
+def test_no_drop_in_of_the_role_hides_one_of_the_appliance(files: dict[str, str]) -> None:
+    """Of two with the same name systemd reads the one in /etc alone."""
+    installed = yaml.safe_load(resource("aio_image/appliance/install.yaml").read_text())
+    theirs = {row["target"].removeprefix("/usr/lib/") for row in _rows(installed)}
+    ours = {path.removeprefix("/etc/") for path in files if path.endswith(".conf")}
+    assert theirs & ours == set()
+    assert "systemd/system/rabbitmq-server.service.d/20-aio.conf" in ours
+
+
 def _rows(value: Any) -> Iterator[dict[str, Any]]:
     """Every row of the table that has a ``target``."""
     if isinstance(value, dict):
