@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -15,7 +16,7 @@ from typing import IO
 
 import yaml
 
-from . import pristine
+from . import pristine, roots, units
 from .layout import Layout
 from .masking import Masker
 from .problems import ApplianceProblem
@@ -26,6 +27,7 @@ class Contents:
     """What to collect; see report.yaml."""
 
     commands: dict[str, list[str]]
+    inside: dict[str, list[str]]
     files: list[str]
     seconds: float
     largest: int
@@ -62,7 +64,7 @@ def write(layout: Layout, contents: Contents, masker: Masker, target: Path) -> i
 def _collect(
     tar: tarfile.TarFile, layout: Layout, contents: Contents, masker: Masker, top: str
 ) -> None:
-    for name, command in contents.commands.items():
+    for name, command in _commands(layout, contents):
         with _output(command, contents.seconds) as said:
             _shorten(said, contents.largest)
             _add(tar, f"{top}/{name}", masker, said)
@@ -76,6 +78,25 @@ def _collect(
                     content,
                     contents.largest,
                 )
+
+
+def _commands(layout: Layout, contents: Contents) -> Iterator[tuple[str, list[str]]]:
+    """Names in the bundle and commands, those inside each container last."""
+    for name, command in contents.commands.items():
+        yield name, _where_it_is(layout, command)
+    for container in roots.containers(layout.root):
+        for name, command in contents.inside.items():
+            yield f"containers/{container}/{name}", units.inside(container, command)
+
+
+def _where_it_is(layout: Layout, command: list[str]) -> list[str]:
+    """``command`` as it is run in the container that has its program, where the host has it not."""
+    if shutil.which(command[0]) is None:
+        for container, root in roots.containers(layout.root).items():
+            folders = (layout.at(f"{root}/usr/{name}") for name in ("bin", "sbin"))
+            if any((folder / command[0]).exists() for folder in folders):
+                return units.inside(container, command)
+    return command
 
 
 def _take(

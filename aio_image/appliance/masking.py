@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import IO
 
 import yaml
 
-from . import config, ledger, pristine, user_secrets
+from . import config, ledger, roots, user_secrets
 from .config import ConfigProblem
 from .layout import Layout
 from .scrub import spellings
@@ -34,7 +35,7 @@ _SHAPES = tuple(
         rb"\*[0-9A-F]{40}(?![0-9A-F])",  # MariaDB's
     )
 )
-# Whose whole content is a secret, line by line.
+# Whose whole content is a secret, line by line; on the host and in containers.
 _FILES = (
     "/etc/aio/pki/*.key",
     "/etc/keystone/fernet-keys/*",
@@ -77,12 +78,21 @@ class Masker:
 def known_secrets(layout: Layout) -> set[str]:
     """Every secret that this appliance has, as far as its files can be read."""
     found = set(user_secrets.read(layout.secrets).values())
-    for path in pristine.matches(layout, _FILES):
-        if path.is_file():
-            lines = path.read_text("utf-8", "replace").splitlines()
-            found |= {line.strip() for line in lines if "-----" not in line}
+    for path in _files(layout):
+        lines = path.read_text("utf-8", "replace").splitlines()
+        found |= {line.strip() for line in lines if "-----" not in line}
     found |= set(_of_config(layout))
     return found
+
+
+def _files(layout: Layout) -> Iterator[Path]:
+    """What there is of _FILES, wherever links and mounts lead."""
+    for pattern in _FILES:
+        folder, _, name = pattern.rpartition("/")
+        places = [roots.real(layout.root, folder)]
+        places += [roots.outside(layout.root, one, folder) for one in roots.containers(layout.root)]
+        for place in places:
+            yield from (path for path in layout.at(place).glob(name) if path.is_file())
 
 
 def _of_config(layout: Layout) -> Iterator[str]:

@@ -7,7 +7,10 @@ import io
 import stat
 import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given, settings
@@ -79,6 +82,7 @@ def test_no_planted_secret_comes_out(image: Layout, tmp_path: Path) -> None:
             "absent.txt": ["no-such-program"],
             "slow.txt": ["sleep", "30"],
         },
+        inside={},
         files=["/etc/aio/config.yaml", "/var/log/nova/*.log"],
         seconds=0.5,
         largest=1 << 20,
@@ -107,6 +111,54 @@ def test_no_planted_secret_comes_out(image: Layout, tmp_path: Path) -> None:
         bundle.write(image, contents, Masker([]), target)
 
 
+KEYSTONE = "aio1-keystone-container-93037079"
+
+
+@pytest.fixture
+def with_container(image: Layout) -> Layout:
+    """Keystone is in a container, and its configuration where a link leads."""
+    root = image.at(f"/var/lib/lxc/{KEYSTONE}/rootfs")
+    (root / "openstack/venvs/keystone-33/etc/keystone/fernet-keys").mkdir(parents=True)
+    (root / "openstack/venvs/keystone-33/etc/keystone/fernet-keys/1").write_text(FERNET)
+    (root / "etc").mkdir()
+    (root / "etc/keystone").symlink_to("/openstack/venvs/keystone-33/etc/keystone")
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/only-in-there").touch()
+    (root.parent / "config").write_text("lxc.include = /usr/share/lxc/config/common.conf\n")
+    image.secrets.parent.mkdir()
+    image.secrets.write_text(f"keystone_auth_admin_password: {SECRET}\n")
+    return image
+
+
+def test_secrets_in_containers_are_known(with_container: Layout) -> None:
+    assert {FERNET, SECRET} <= known_secrets(with_container)
+
+
+def test_containers_are_asked_where_only_they_can_answer(
+    with_container: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    @contextmanager
+    def output(command: list[str], _: float) -> Iterator[IO[bytes]]:
+        asked.append(command)
+        yield io.BytesIO(b"said")
+
+    monkeypatch.setattr(bundle, "_output", output)
+    contents = bundle.Contents(
+        commands={"host.txt": ["sh", "-c", ":"], "north.txt": ["only-in-there", "show"]},
+        inside={"journal.txt": ["journalctl"]},
+        files=[],
+        seconds=1,
+        largest=1 << 20,
+    )
+    bundle.write(with_container, contents, Masker([]), tmp_path / "aio-report-x.tar.zst")
+    there = ["lxc-attach", "--name", KEYSTONE, "--"]
+    assert asked == [["sh", "-c", ":"], [*there, "only-in-there", "show"], [*there, "journalctl"]]
+    inside = unpacked(tmp_path / "aio-report-x.tar.zst", tmp_path / "inside")
+    assert (inside / f"aio-report-x/containers/{KEYSTONE}/journal.txt").read_text() == "said"
+
+
 def test_a_configuration_that_is_not_yaml_is_masked_by_line(image: Layout) -> None:
     image.config.write_text('secrets: {\n nova_service_password: "spelled-in-a-broken-file"\n')
     assert "spelled-in-a-broken-file" in known_secrets(image)
@@ -116,7 +168,7 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
     log = image.at("/var/log/x.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(f"line {number}\n" for number in range(10000)))
-    contents = bundle.Contents({}, ["/var/log/x.log"], 1, 1000)
+    contents = bundle.Contents({}, {}, ["/var/log/x.log"], 1, 1000)
     target = tmp_path / "r.tar.zst"
     bundle.write(image, contents, Masker([]), target)
     text = (unpacked(target, tmp_path / "in") / "r/files/var/log/x.log").read_text()
@@ -125,7 +177,7 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
 
 def test_a_file_of_the_kernel_has_no_end_to_go_to(tmp_path: Path) -> None:
     target = tmp_path / "r.tar.zst"
-    bundle.write(Layout(), bundle.Contents({}, ["/proc/cmdline"], 1, 100000), Masker([]), target)
+    bundle.write(Layout(), bundle.Contents({}, {}, ["/proc/cmdline"], 1, 100000), Masker([]), target)
     found = unpacked(target, tmp_path / "in") / "r/files/proc/cmdline"
     assert found.read_text() == Path("/proc/cmdline").read_text()
 
