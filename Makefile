@@ -15,7 +15,9 @@ SEALED := tests/host/appliance/test_settle.py tests/host/appliance/test_lifecycl
 AIO    := .venv/bin/aio-image
 PYTEST := .venv/bin/python -m pytest
 # Loop devices, mounts and containers need root; `aio-image build` finds that out for itself.
-ROOT   := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=AIO_IMAGE_HOME)
+# What this project's programs and tests are told by the environment goes along.
+OURS   := $(shell env | sed -n 's/^\(AIO_[A-Z_]*\)=.*/\1/p' | paste -sd, -)
+ROOT   := $(if $(filter 0,$(shell id -u)),,sudo $(if $(OURS),--preserve-env=$(OURS)))
 
 .PHONY: help setup image build check-image test unit host sealed boot test-osa lint format bench doctor clean
 

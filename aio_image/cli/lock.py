@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from aio_image.cli.options import (
@@ -13,7 +14,7 @@ from aio_image.cli.options import (
     profile_arguments,
 )
 from aio_image.deployers.openstack_ansible import locking
-from aio_image.errors import UsageError
+from aio_image.errors import HostError, UsageError
 from aio_image.profile.load import load_profile
 from aio_image.sources.git.client import Git
 from aio_image.sources.git.mirrors import VARIABLE, chosen
@@ -77,7 +78,14 @@ def run(args: argparse.Namespace) -> int:
             f"profile {loaded.name}: the deployer {profile.deployer} has no git sources",
             hint=f"lock is for profiles of {locking.NAME}",
         )
-    git = Git(build_home().downloads / "git", chosen(args.mirror, profile.mirrors.git))
+    store = build_home().downloads / "git"
+    nearest = next(each for each in (store, *store.parents) if each.exists())
+    if not os.access(nearest, os.W_OK):
+        raise HostError(
+            f"{store}: cannot be written to: copies of the sources are kept there, for builds",
+            hint="run `aio-image lock` as root, or set AIO_IMAGE_HOME to a folder of your own",
+        )
+    git = Git(store, chosen(args.mirror, profile.mirrors.git))
     allowed = locking.Allowed(frozenset(args.nearest), frozenset(args.without))
     found = locking.lock(
         git,

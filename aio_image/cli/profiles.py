@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
 CAUTIONS = {
     "nothing": "not built or booted yet",
     "root": "not booted yet; only its system's root has been installed",
+    "native": "not booted in a machine yet; it was healthy in a container",
     "booted": "",
 }
 

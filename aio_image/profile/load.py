@@ -38,7 +38,7 @@ class Value:
 class LoadedProfile:
     """A profile that may be built. ``files`` are all it was read from, its own last.
 
-    ``proven`` is its file's word for how far it has been: nothing, root or booted.
+    ``proven`` is its file's word for how far it has been (the schema's words).
     """
 
     name: str
@@ -139,7 +139,7 @@ def load_profile(name: str, settings: Sequence[str] = ()) -> LoadedProfile:
     profile = _check_values(layered, problems)
     scenario = _check_scenario(layered, problems)
     _check_system(layered, problems)
-    _check_additions(layered, problems)
+    _check_additions(layered, scenario, problems)
     if problems or profile is None or scenario is None:
         unique = sorted(set(problems), key=_in_reading_order)
         count = f"{len(unique)} problem{'s' if len(unique) > 1 else ''}"
@@ -236,7 +236,9 @@ def _check_system(layered: Layered, problems: list[Problem]) -> None:
         problems.append(Problem(release.origin, "system.release", message))
 
 
-def _check_additions(layered: Layered, problems: list[Problem]) -> None:
+def _check_additions(
+    layered: Layered, scenario: Scenario | None, problems: list[Problem]
+) -> None:
     """Check that what is to be carried for later can be added, and once only."""
     root, key = layered.root, "openstack_ansible.additions"
     path = tuple(key.split("."))
@@ -256,4 +258,7 @@ def _check_additions(layered: Layered, problems: list[Problem]) -> None:
             problems.append(Problem(origin, at, f"'{name}' is given twice"))
     if names and root.find(("level",)).value == "staged":
         message = "a staged image carries nothing for later yet: set it to [], or level to deployed"
+        problems.append(Problem(rows.origin, key, message))
+    if names and scenario is not None and "lxc" in scenario.expanded:
+        message = "a scenario with lxc carries nothing for later yet: set it to []"
         problems.append(Problem(rows.origin, key, message))

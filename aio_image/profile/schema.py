@@ -237,9 +237,10 @@ FILE_KEYS: dict[str, dict[str, Any]] = {
     },
     "proven": {
         "description": "How far this file's own image has been proven (`nothing`: checked and "
-        "rendered only; `root`: its operating system was installed; `booted`: built, booted and "
-        "checked by the project's tests). What extends it begins at `nothing`.",
-        "enum": ["nothing", "root", "booted"],
+        "rendered only; `root`: its operating system was installed; `native`: built, and healthy "
+        "in a container; `booted`: built, booted and checked by the project's tests). What extends "
+        "it begins at `nothing`.",
+        "enum": ["nothing", "root", "native", "booted"],
     },
 }
 

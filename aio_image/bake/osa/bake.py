@@ -59,7 +59,9 @@ def bake(ctx: StepContext) -> None:
         broker.settle(lxc.home(root, "rabbit-mq") or root, _passwords(root, services))
         forget_secrets(root)
         keep_name(root)
-        additions.write(root, services, {})
+        # Each service would want containers of its own, which nothing here makes.
+        if not roots.containers(root):
+            additions.write(root, services, {})
         for path in urls.note(root):
             print(f"spells the public host: {path}", flush=True)
         # What the playbooks have installed, of which the root's own list knows nothing.

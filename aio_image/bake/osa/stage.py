@@ -43,8 +43,8 @@ def run(ctx: StepContext) -> None:
 
 def stage(ctx: StepContext) -> None:
     """The body of the step; must be in a private mount namespace."""
-    with staged(ctx):
-        pass
+    with staged(ctx) as root:
+        additions.write(root, ctx.step.settings["services"], staging().environment)
 
 
 @contextmanager
@@ -66,7 +66,6 @@ def staged(
         write(root, _VARIABLES, yaml.safe_dump(staging().kept(), width=1000))
         told = orders().dump(ctx.step.settings["scenario"], counts(ctx), variables, scripts)
         write(root, _ORDERS, json.dumps(told, indent=1) + "\n")
-        additions.write(root, ctx.step.settings["services"], staging().environment)
         bake = bake_id(ctx.step.key)
         write(root, release.PATH, yaml.safe_dump(about(ctx, bake), sort_keys=False))
         write(root, SECRETS, yaml.safe_dump(uuids(shipped_secrets(root), bake)), 0o600)
