@@ -32,6 +32,7 @@ _DESCRIPTION = """\
 Boots a copy of an image under libvirt, waits until it is healthy, and checks its cloud over the
 public API, each check by name and with its time:
 
+  boot               it becomes healthy within the time limit (not with --address)
   status             the appliance says healthy, and no unit failed
   tls                the CA comes from the appliance and its certificate holds
   keystone-token     a token over verified TLS; a wrong password is refused
@@ -43,8 +44,10 @@ public API, each check by name and with its time:
   volume-lifecycle   a volume becomes available and is deleted
   instance           a tiny instance runs: its own words, with its address, are on its console,
                      and the page of its graphical console answers
+  secret             where Barbican runs: a secret is stored, read back and deleted
+  stack              where Heat runs: a stack becomes complete and is deleted
   horizon-login      a log-in as a browser does it, to the project's overview
-  units, console     no unit failed since; the kernel told of nothing amiss
+  units, console     no unit failed since; the kernel told of nothing amiss (not with --address)
 
 It fails at once, with the reason and the console's last lines, on a kernel panic, an emergency
 shell or a failed unit. Afterwards guest, disk and ports are gone. Needs no root.

@@ -236,9 +236,7 @@ def _check_system(layered: Layered, problems: list[Problem]) -> None:
         problems.append(Problem(release.origin, "system.release", message))
 
 
-def _check_additions(
-    layered: Layered, scenario: Scenario | None, problems: list[Problem]
-) -> None:
+def _check_additions(layered: Layered, scenario: Scenario | None, problems: list[Problem]) -> None:
     """Check that what is to be carried for later can be added, and once only."""
     root, key = layered.root, "openstack_ansible.additions"
     path = tuple(key.split("."))

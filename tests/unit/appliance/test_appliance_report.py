@@ -177,7 +177,9 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
 
 def test_a_file_of_the_kernel_has_no_end_to_go_to(tmp_path: Path) -> None:
     target = tmp_path / "r.tar.zst"
-    bundle.write(Layout(), bundle.Contents({}, {}, ["/proc/cmdline"], 1, 100000), Masker([]), target)
+    bundle.write(
+        Layout(), bundle.Contents({}, {}, ["/proc/cmdline"], 1, 100000), Masker([]), target
+    )
     found = unpacked(target, tmp_path / "in") / "r/files/proc/cmdline"
     assert found.read_text() == Path("/proc/cmdline").read_text()
 
