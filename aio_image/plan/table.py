@@ -190,7 +190,7 @@ _REACHED = (
     "system.distribution",
     "system.release",
     "system.architecture",
-    "mirrors.debian",
+    "mirrors.{mirror}",
 )
 _DEPLOYING = ("aio_image/deployers/openstack_ansible/deploy.yaml",)
 _CONTAINERS = ("aio_image/deployers/openstack_ansible/containers.yaml",)
