@@ -18,7 +18,7 @@ _DEFAULT = Path(__file__).parents[2] / "build" / "debian-aio.qcow2"
 CHECKS = [
     "boot", "status", "tls", "keystone-token", "catalogue", "endpoints", "image-upload",
     "compute-services", "network-services", "network-lifecycle", "volume-services",
-    "volume-lifecycle", "instance", "horizon-login", "units",
+    "volume-lifecycle", "instance", "horizon-login", "units", "console",
 ]  # fmt: skip
 
 
