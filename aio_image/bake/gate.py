@@ -50,17 +50,22 @@ _PASSING_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Rules:
-    """What gate.yaml says for one deployer. ``left_out``: unit → why a container cannot have it."""
+    """What gate.yaml says for one deployer. ``left_out``: unit → why a container cannot have it.
+
+    ``besides``: service → further types that it has in the catalogue.
+    """
 
     seconds: float
     network: Mapping[str, Any]
     left_out: Mapping[str, str]
+    besides: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, deployer: str) -> Rules:
         table = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
-        left_out = {**table["system"]["left_out"], **table.get(deployer, {}).get("left_out", {})}
-        return cls(float(table["seconds"]), table["network"], left_out)
+        own = table.get(deployer, {})
+        left_out = {**table["system"]["left_out"], **own.get("left_out", {})}
+        return cls(float(table["seconds"]), table["network"], left_out, own.get("besides", {}))
 
 
 def run(ctx: StepContext) -> None:
@@ -328,6 +333,12 @@ def _token(
         service.api.type
         for service in facts.services
         if service.api and service.name in settings["services"]
+    }
+    expected |= {
+        kind
+        for name, kinds in rules.besides.items()
+        if name in settings["services"]
+        for kind in kinds
     }
     missing = sorted(expected - set(answer["catalogue"]))
     awake = sorted(set(answer["catalogue"]) - expected)
