@@ -2,15 +2,16 @@
 
 The debian deployer's does so at every start, and whatever became of them.
 
-RabbitMQ alone, as the image has it, in a container of the sealed tree. Each damage here, by
-itself, keeps a RabbitMQ that uses what it finds from starting, at every start.
+RabbitMQ as the image has it, in a container of the sealed tree. Each damage here, by itself, keeps
+a RabbitMQ that uses what it finds from starting, at every start.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ import pytest
 from aio_image.bake import nspawn
 from aio_image.bake.nspawn import Container
 from aio_image.host import trees
-from tests.host.appliance.booted import DEPLOYER, sealed_results
+from tests.host.appliance.booted import DEPLOYER, appliance, sealed_results
 from tests.host.appliance.database import systemctl
 from tests.host.bake.conftest import fresh_room, private
 from tests.waiting import wait_for
@@ -28,8 +29,7 @@ __all__ = ["private"]
 pytestmark = pytest.mark.host
 
 UNIT = "rabbitmq-server.service"
-_HOME = "var/lib/rabbitmq"
-_NODE = f"{_HOME}/mnesia/rabbit@{'localhost' if DEPLOYER == 'debian' else 'aio1'}"
+_NODE = f"var/lib/rabbitmq/mnesia/rabbit@{'localhost' if DEPLOYER == 'debian' else 'aio1'}"
 # Seconds that only what fails takes.
 _LONG = 900
 
@@ -46,8 +46,8 @@ def _half_made(container: Container, node: Path) -> None:
     (node.parents[1] / ".aio-whole").unlink(missing_ok=True)
     systemctl(container, "start", "--no-block", UNIT)
     cut = (
-        f"pid=$(systemctl show --value --property=MainPID {UNIT});"
-        f" until set -- /{_NODE}/rabbit_*.DC? && [ -e $1 ]; do sleep 0.01; done; kill -KILL $pid"
+        f"until set -- /{_NODE}/rabbit_*.DC? && [ -e $1 ]; do sleep 0.01; done;"
+        f" kill -KILL $(systemctl show --value --property=MainPID {UNIT})"
     )
     container.run(["sh", "-c", cut], timeout=_LONG)
     systemctl(container, "stop", UNIT)
@@ -59,23 +59,36 @@ DAMAGES = (_schema_zeroed, _half_made) if DEPLOYER == "debian" else (_half_made,
 
 def test_damaged_files_are_no_matter(private: Callable[..., None], tmp_path: Path) -> None:
     def body() -> None:
-        room = fresh_room("broker")
-        try:
-            with trees.writable(
-                sealed_results(), room / "out", room / "work", durable=False
-            ) as root:
-                if not (root / f"usr/lib/systemd/system/{UNIT}").exists():
-                    pytest.skip("it is in a container of this image")
-                # Its secrets are the build's here: nobody else runs.
-                for path in (root / "usr/lib/systemd/system").glob(f"{UNIT}.d/*personalise.conf"):
-                    path.unlink()
-                console = tmp_path / "console.log"
-                with nspawn.booted(root, console=console, orderly=False) as container:
-                    _damage_and_start(container, root)
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
+        with (_alone if DEPLOYER == "debian" else _among_all)(tmp_path) as (container, root):
+            _damage_and_start(container, root)
 
     private(body)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[tuple[Container, Path]]:
+    """In a tree where nothing else runs, with the build's secrets."""
+    room = fresh_room("broker")
+    try:
+        with trees.writable(sealed_results(), room / "out", room / "work", durable=False) as root:
+            for path in (root / "usr/lib/systemd/system").glob(f"{UNIT}.d/*personalise.conf"):
+                path.unlink()
+            console = folder / "console.log"
+            with nspawn.booted(root, console=console, orderly=False) as container:
+                yield container, root
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+@contextmanager
+def _among_all(folder: Path) -> Iterator[tuple[Container, Path]]:
+    """In a whole appliance: OpenStack-Ansible's needs certificates and addresses of the cloud."""
+    with appliance(folder) as made:
+        if not (made.root / f"usr/lib/systemd/system/{UNIT}").exists():
+            pytest.skip("it is in a container of this image")
+        with made.boot() as container:
+            made.until_healthy(container)
+            yield container, made.root
 
 
 def _damage_and_start(container: Container, root: Path) -> None:
