@@ -19,13 +19,15 @@ Checks this host and says how to mend what it finds: programs and their versions
 loop devices, overlays, whether KVM really runs a guest, memory, disk, the mirror of packages.
 
 As root the checks try things out for real; otherwise those are skipped. Builds and boots run
-the checks they need by themselves. PROFILE says which system's release the mirror must serve.
+the checks they need by themselves. PROFILE says which system's release the mirror must serve, and
+what a build takes: disk, inotify instances, programs.
 
 Exit code 3 when something that a build or a boot needs is missing.
 
 examples:
   sudo aio-image doctor
   aio-image doctor --set mirrors.debian=http://mirror.example.com/debian
+  aio-image doctor osa-aio-lxc     what a build of that profile takes
   aio-image doctor --for boot      only what booting an image needs decides the exit code
 """
 
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     packages = Packages(
         system.distribution, system.release, profile.setting(f"mirrors.{system.distribution}")
     )
-    host = Host(Home.default(), build_home(), thorough=True, packages=packages)
+    host = Host(Home.default(), build_home(), thorough=True, packages=packages, needs=profile.needs)
     with events_for(args) as events:
         results = examine(host, events)
         events.emit(Notice(results_table(results)[-1]))

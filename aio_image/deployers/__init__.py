@@ -3,6 +3,7 @@
 from aio_image.deployers.facts import (
     Api,
     DeployerFacts,
+    HostNeeds,
     Packages,
     Port,
     Probe,
@@ -11,11 +12,12 @@ from aio_image.deployers.facts import (
     Secret,
     Service,
 )
-from aio_image.deployers.tables import folder, load, names, packages
+from aio_image.deployers.tables import folder, host_needs, load, names, packages
 
 __all__ = [
     "Api",
     "DeployerFacts",
+    "HostNeeds",
     "Packages",
     "Port",
     "Probe",
@@ -24,6 +26,7 @@ __all__ = [
     "Secret",
     "Service",
     "folder",
+    "host_needs",
     "load",
     "names",
     "packages",

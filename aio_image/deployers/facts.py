@@ -198,6 +198,16 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class HostNeeds:
+    """What a build takes of its host: GB of ``disk`` that are ample for a first one, ``inotify``
+    instances of root at one time, and ``programs`` beside those that every build runs."""
+
+    disk: int
+    inotify: int
+    programs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DeployerFacts:
     """All of a deployer. ``release`` is the code name of the Debian it is for, "" where it says
     so itself.

@@ -13,6 +13,7 @@ from aio_image.deployers.facts import (
     Api,
     DeployerFacts,
     Heartbeats,
+    HostNeeds,
     Packages,
     Place,
     Places,
@@ -81,6 +82,18 @@ def packages(name: str) -> Packages | None:
         return None
     try:
         return _packages(_read(path))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AioError(f"{path}: is malformed: {error!r}") from error
+
+
+@cache
+def host_needs(name: str, *, containers: bool) -> HostNeeds:
+    """What a build of the deployer called ``name`` takes, with services in containers or not."""
+    path = _ROOM / folder(name) / "host.yaml"
+    table = _read(path)
+    try:
+        row = table["every"] | (table["containers"] if containers else {})
+        return HostNeeds(int(row["disk"]), int(row["inotify"]), tuple(row["programs"]))
     except (KeyError, TypeError, AttributeError) as error:
         raise AioError(f"{path}: is malformed: {error!r}") from error
 

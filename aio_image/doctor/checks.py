@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from aio_image.deployers import HostNeeds
 from aio_image.doctor.kernel import kernel_checks, probe_error
 from aio_image.doctor.model import Host, HostCheck, Purpose
 from aio_image.doctor.programs import program_checks
@@ -36,12 +37,13 @@ def examine(host: Host, events: Events) -> list[CheckFinished]:
     return results
 
 
-def require(home: Home, purpose: Purpose, events: Events) -> None:
+def require(home: Home, purpose: Purpose, events: Events, needs: HostNeeds | None = None) -> None:
     """Make sure that ``purpose`` can work here: for the start of a build or a boot; about 0.2 s.
 
-    Warnings become Notices. Raises one HostError for all that failed, a detail line each.
+    ``needs`` is what this very build takes. Warnings become Notices. Raises one HostError for all
+    that failed, a detail line each.
     """
-    host = Host(home, home, thorough=False)
+    host = Host(home, home, thorough=False, needs=needs)
     results = [run_check(check, host) for check in checks_for(purpose) if check.at_start]
     for result in results:
         if result.outcome == "warning":

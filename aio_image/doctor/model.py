@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from aio_image.deployers import HostNeeds
 from aio_image.paths import Home
 
 BUILD: Literal["build"] = "build"
@@ -57,13 +58,15 @@ class Host:
     """What a check may look at. ``thorough``: somebody asked for a check-up and has the time.
 
     ``home`` is where checks may try things out; ``builds`` where builds would be kept, which for
-    who is not root is another place. Without ``packages`` no mirror is asked.
+    who is not root is another place. Without ``packages`` no mirror is asked; without ``needs``
+    only what every build takes.
     """
 
     home: Home
     builds: Home
     thorough: bool
     packages: Packages | None = None
+    needs: HostNeeds | None = None
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from aio_image.doctor.model import (
     Purpose,
     failed,
     ok,
+    skipped,
 )
 from aio_image.errors import HostError
 from aio_image.host.process import clean_environment, run
@@ -25,7 +26,10 @@ from aio_image.host.process import clean_environment, run
 
 @dataclass(frozen=True)
 class Program:
-    """``package`` is Debian's; ``least`` a version it must have, and ``why``."""
+    """``package`` is Debian's; ``least`` a version it must have, and ``why``.
+
+    ``asked``: only builds need it whose deployer asks for it.
+    """
 
     name: str
     package: str
@@ -33,6 +37,7 @@ class Program:
     version: tuple[str, ...] = ("--version",)
     least: tuple[int, ...] = ()
     why: str = ""
+    asked: bool = False
 
 
 PROGRAMS = (
@@ -48,6 +53,7 @@ PROGRAMS = (
     Program("mkfs.ext4", "e2fsprogs", (BUILD,), version=("-V",)),
     # compression_type=zstd came with QEMU 5.1 (qemu-img(1)).
     Program("qemu-img", "qemu-utils", (BUILD, BOOT), least=(5, 1), why="compresses with zstd"),
+    Program("pasta", "passt", (BUILD,), asked=True),
     Program("qemu-system-x86_64", "qemu-system-x86", (BOOT,), least=(6, 0), why="boots the image"),
 )
 
@@ -59,7 +65,11 @@ _OURS = ("disk-image-create", "ansible-playbook")
 def program_checks() -> tuple[HostCheck, ...]:
     ours = (HostCheck(name, partial(_find_ours, name), frozenset({BUILD})) for name in _OURS)
     theirs = (
-        HostCheck(each.name, partial(find_program, each), frozenset(each.purposes))
+        HostCheck(
+            each.name,
+            partial(_find_asked if each.asked else find_program, each),
+            frozenset(each.purposes),
+        )
         for each in PROGRAMS
     )
     return (*ours, *theirs)
@@ -85,6 +95,12 @@ def find_program(program: Program, host: Host) -> Finding:
         need = ".".join(map(str, program.least))
         return failed(f"{found[1]} is too old: {need} or later ({program.why})", hint)
     return ok(f"{found[1]} ({path})")
+
+
+def _find_asked(program: Program, host: Host) -> Finding:
+    if host.needs and program.name in host.needs.programs:
+        return find_program(program, host)
+    return skipped("builds of this profile do not run it")
 
 
 def _find_ours(name: str, _host: Host) -> Finding:

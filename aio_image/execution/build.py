@@ -38,7 +38,7 @@ def build(
     with stopped_by_signals(Cancel()) as cancel:
         reap_leftovers(home, events)
         if codes is None:
-            require(home, BUILD, events)
+            require(home, BUILD, events, plan.needs)
         try:
             with runs.claimed(home, plan.profile) as this:
                 runner = Runner(

@@ -34,14 +34,13 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
             hint="it has: " + ", ".join(" ".join(known) for known in STEPS),
         )
     covered = _covered(loaded)
-    containers = "lxc" in loaded.scenario.expanded
     carrying = bool(_carried(loaded))
     rows = [
         row
         for row in steps_of
         if (gate or row.name != "gate")
         and (covered or not row.covered)
-        and row.containers in (None, containers)
+        and row.containers in (None, loaded.in_containers)
         and (carrying or not row.carrying)
     ]
     keys: dict[str, str] = {}
@@ -62,7 +61,7 @@ def make_plan(loaded: LoadedProfile, *, gate: bool = True) -> Plan:
             tried += (row.name,)
         elif row.tree:
             image += (row.name,)
-    return Plan(loaded.name, tuple(steps))
+    return Plan(loaded.name, tuple(steps), loaded.needs)
 
 
 def _inputs(row: StepRow, loaded: LoadedProfile) -> tuple[Input, ...]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aio_image.deployers import HostNeeds
+
 # Of a deployer whose images cannot be made yet, it is the last step there is.
 _TARGETS = ("image", "manifest")
 
@@ -44,10 +46,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a profile in the order they run."""
+    """The steps of a profile in the order they run.
+
+    ``needs``: what they take of the host, where that is known.
+    """
 
     profile: str
     steps: tuple[Step, ...]
+    needs: HostNeeds | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -63,6 +63,16 @@ class LoadedProfile:
         return tuple(sorted(set(asked) - set(self.scenario.expanded)))
 
     @property
+    def in_containers(self) -> bool:
+        """Whether the scenario has its services in containers of LXC."""
+        return "lxc" in self.scenario.expanded
+
+    @property
+    def needs(self) -> deployers.HostNeeds:
+        """What a build of it takes of its host."""
+        return deployers.host_needs(self.profile.deployer, containers=self.in_containers)
+
+    @property
     def lock_path(self) -> Path:
         """Where the lock of its git sources is: what it says, else beside whoever calls."""
         return Path(self.profile.openstack_ansible.lock or f"{self.name}.lock.yaml")
