@@ -22,6 +22,7 @@ from aio_image.health.target import expected_of
 from aio_image.manifest.deliver import beside
 from aio_image.profile.load import load_profile
 from aio_image.profile.units import parse_size
+from aio_image.report.events import Events, Notice
 
 _MIB = 1 << 20
 
@@ -112,6 +113,21 @@ def about(image: Path | None) -> tuple[dict[str, Any], Path]:
     """
     manifest = beside(image)[1] if image else Path(DEFAULT_PROFILE)
     return (_read(manifest) if image and manifest.is_file() else _default()), manifest
+
+
+def tell_guess(image: Path, events: Events) -> None:
+    """Say so where no manifest is beside ``image``: it is then taken for the default profile's."""
+    manifest = beside(image)[1]
+    if not manifest.is_file():
+        told = f"{manifest} is not there: checks and sizes are those of {DEFAULT_PROFILE}"
+        events.emit(Notice(told, level="warning"))
+
+
+def check_manifest(image: Path, hint: str) -> None:
+    """Raise UsageError when no manifest is beside ``image``, of which nothing else is wanted."""
+    manifest = beside(image)[1]
+    if not manifest.is_file():
+        raise UsageError(f"{manifest}: there is no such file", hint=hint)
 
 
 def not_a_manifest(manifest: Path, error: Exception) -> UsageError:

@@ -14,7 +14,7 @@ from aio_image.boot.offer import Offer
 from aio_image.boot.ports import HTTP, HTTPS, SSH
 from aio_image.boot.session import Session, session
 from aio_image.boot.trial import target_of
-from aio_image.cli.images import boot_arguments, check_image, machine_of, offer_of
+from aio_image.cli.images import boot_arguments, check_image, machine_of, offer_of, tell_guess
 from aio_image.cli.options import columns, command_parser
 from aio_image.cli.reporting import events_for
 from aio_image.errors import EXIT_OK, ApplianceError, Cancelled
@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         events_for(args) as events,
         session(home, args.image, events, keep=args.detach) as room,
     ):
+        tell_guess(args.image, events)
         return _run(machine, offer, room, events, detach=args.detach)
 
 

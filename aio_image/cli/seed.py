@@ -12,7 +12,7 @@ from aio_image.boot.seed import write_seed
 from aio_image.boot.seed.known import Known
 from aio_image.boot.seed.request import ADMIN, Request, settle
 from aio_image.boot.seed.told import sentences
-from aio_image.cli.images import about, not_a_manifest
+from aio_image.cli.images import about, check_manifest, not_a_manifest
 from aio_image.cli.options import HelpFormatter, output_options
 from aio_image.errors import EXIT_OK, UsageError
 
@@ -267,6 +267,10 @@ def _check_output(path: Path, *, replace: bool) -> None:
 def _known(image: Path | None) -> Known:
     if image is not None and not image.is_file():
         raise UsageError(f"--image {image}: there is no such file")
+    if image is not None:
+        check_manifest(
+            image, "a seed is judged by the manifest beside IMAGE; or leave --image away"
+        )
     said, manifest = about(image)
     try:
         return Known.of(said["deployer"], [*said["services"], *said.get("dormant", ())])

@@ -12,7 +12,14 @@ from pathlib import Path
 from aio_image.boot.accelerator import limits
 from aio_image.boot.session import session
 from aio_image.boot.trial import Trial, run_trial
-from aio_image.cli.images import boot_arguments, check_image, machine_of, offer_of
+from aio_image.cli.images import (
+    boot_arguments,
+    check_image,
+    check_manifest,
+    machine_of,
+    offer_of,
+    tell_guess,
+)
 from aio_image.cli.options import command_parser
 from aio_image.cli.reporting import events_for
 from aio_image.errors import EXIT_APPLIANCE, EXIT_OK, UsageError
@@ -22,7 +29,6 @@ from aio_image.health.cloud import checks_for
 from aio_image.health.status import fetch_status
 from aio_image.health.target import Target
 from aio_image.host.cancel import Cancel, stopped_by_signals
-from aio_image.manifest.deliver import beside
 from aio_image.paths import Home
 from aio_image.report.checks import all_passed, results_table, write_json, write_junit
 from aio_image.report.events import Events, Notice, Result
@@ -144,11 +150,9 @@ def target_there(args: argparse.Namespace, folder: Path) -> Target:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise UsageError(f"--password-file {args.password_file}: {reason}") from error
-    if args.image is not None and not beside(args.image)[1].is_file():
-        raise UsageError(
-            f"{beside(args.image)[1]}: there is no such file",
-            hint="with --address, IMAGE is only asked for its manifest; or leave it away",
-        )
+    if args.image is not None:
+        hint = "with --address, IMAGE is only asked for its manifest; or leave it away"
+        check_manifest(args.image, hint)
     offer = offer_of(args.image)
     speed = "tcg" if args.accelerator == "tcg" else "kvm"
     times = limits(speed, offer.healthy, offer.check)
@@ -170,6 +174,7 @@ def _boot_and_check(args: argparse.Namespace) -> Trial:
         events_for(args) as events,
         session(Home.default(), args.image, events, keep=args.keep) as room,
     ):
+        tell_guess(args.image, events)
         trial = run_trial(machine, offer, room, events, keep=args.keep)
         _write(args, trial)
         _tell(trial, events)

@@ -141,6 +141,7 @@ WRONG = {
     ],
     "line 1: secrets.barbican_simple_crypto_key: must match": ["--config=pattern.yaml"],
     "--image absent.qcow2: there is no such file": ["--image=absent.qcow2"],
+    "bare.manifest.json: there is no such file": ["--image=bare.qcow2"],
     "image.manifest.json: is not the manifest of an image": ["--image=image.qcow2"],
     "wrong.yaml: line 2: fqdn": ["--config=wrong.yaml"],
     "--config absent.yaml: cannot be read": ["--config=absent.yaml"],
@@ -162,6 +163,7 @@ def test_bad_input_writes_nothing(says: str, capsys: pytest.CaptureFixture[str])
     Path("variables.yaml").write_text("user_variables:\n  nova_nova_conf_override: {}\n")
     Path("pattern.yaml").write_text("secrets: {barbican_simple_crypto_key: hunter2hunter2}\n")
     Path("image.qcow2").write_text("any")
+    Path("bare.qcow2").write_text("any")
     Path("image.manifest.json").write_text("{}")
     Path("script").write_text("#!/bin/sh\n")
     Path("wrong-data").write_text(
