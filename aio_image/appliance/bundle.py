@@ -27,6 +27,7 @@ class Contents:
     """What to collect; see report.yaml."""
 
     commands: dict[str, list[str]]
+    beside: dict[str, str]
     inside: dict[str, list[str]]
     files: list[str]
     seconds: float
@@ -83,18 +84,22 @@ def _collect(
 def _commands(layout: Layout, contents: Contents) -> Iterator[tuple[str, list[str]]]:
     """Names in the bundle and commands, those inside each container last."""
     for name, command in contents.commands.items():
-        yield name, _where_it_is(layout, command)
+        yield name, _where_it_is(layout, command, contents.beside)
     for container in roots.containers(layout.root):
         for name, command in contents.inside.items():
             yield f"containers/{container}/{name}", units.inside(container, command)
 
 
-def _where_it_is(layout: Layout, command: list[str]) -> list[str]:
-    """``command`` as it is run in the container that has its program, where the host has it not."""
-    if shutil.which(command[0]) is None:
+def _where_it_is(layout: Layout, command: list[str], beside: dict[str, str]) -> list[str]:
+    """``command`` as it is run in the container that has what it asks; first choice is the host."""
+    program = command[0]
+    if program in beside:
+        wanted, here = [beside[program]], layout.at(f"/{beside[program]}").exists()
+    else:
+        wanted, here = [f"usr/bin/{program}", f"usr/sbin/{program}"], bool(shutil.which(program))
+    if not here:
         for container, root in roots.containers(layout.root).items():
-            folders = (layout.at(f"{root}/usr/{name}") for name in ("bin", "sbin"))
-            if any((folder / command[0]).exists() for folder in folders):
+            if any(layout.at(f"{root}/{name}").exists() for name in wanted):
                 return units.inside(container, command)
     return command
 

@@ -16,6 +16,7 @@ import yaml
 from . import config, ledger, roots, user_secrets
 from .config import ConfigProblem
 from .layout import Layout
+from .problems import ApplianceProblem
 from .scrub import spellings
 
 _CHUNK = 4 << 20
@@ -89,10 +90,19 @@ def _files(layout: Layout) -> Iterator[Path]:
     """What there is of _FILES, wherever links and mounts lead."""
     for pattern in _FILES:
         folder, _, name = pattern.rpartition("/")
-        places = [roots.real(layout.root, folder)]
-        places += [roots.outside(layout.root, one, folder) for one in roots.containers(layout.root)]
-        for place in places:
+        for container in (roots.HOST, *roots.containers(layout.root)):
+            place = _really(layout, container, folder)
             yield from (path for path in layout.at(place).glob(name) if path.is_file())
+
+
+def _really(layout: Layout, container: str, folder: str) -> str:
+    """Where ``folder`` of ``container`` is; by its name alone where links or its configuration are
+    damaged, for a report is made of just such an appliance."""
+    try:
+        place = roots.outside(layout.root, container, folder)
+        return place if container else roots.real(layout.root, folder)
+    except (ApplianceProblem, OSError):
+        return roots.of(container) + folder
 
 
 def _of_config(layout: Layout) -> Iterator[str]:

@@ -73,9 +73,9 @@ def kill(*units: str) -> None:
     _tell("kill --signal=KILL", units)
 
 
-def start(*units: str) -> None:
+def start(*units: str, seconds: float = 900) -> None:
     _forget(units)
-    _tell("start", units)
+    _tell("start", units, seconds)
 
 
 def restart(*units: str) -> None:
@@ -83,9 +83,9 @@ def restart(*units: str) -> None:
     _tell("restart", units)
 
 
-def _tell(verb: str, units: Sequence[str]) -> None:
+def _tell(verb: str, units: Sequence[str], seconds: float = 900) -> None:
     for command in systemd.commands(verb.split(), units):
-        do(*command)
+        do(*command, seconds=seconds)
 
 
 def _forget(units: Sequence[str]) -> None:

@@ -28,6 +28,8 @@ _INVENTORY = "etc/openstack_deploy/openstack_inventory.json"
 _BRIDGE = "etc/default/lxc-net"
 # What systemd gives each unit: how long it may take to start, for one.
 _MANAGER = "etc/systemd/system.conf.d/50-aio.conf"
+# What the appliance gives the broker's unit; the host has it, too.
+_BROKER = "usr/lib/systemd/system/rabbitmq-server.service.d"
 _FILES = Path(aio_image.appliance.__file__).parent / "files"
 # Each container has a minute to stop in, one after the other; MariaDB needs some of it. The program
 # that starts them is content when one does not come up, and leaves alone those that have.
@@ -148,8 +150,8 @@ def adopt(root: Path) -> None:
         _copy(database, "dropins/mariadb.conf", f"{dropins}/20-aio-database.conf", 0o644)
         (database / "var/lib/aio").mkdir(mode=0o755, parents=True, exist_ok=True)
     if (broker := home(root, "rabbit-mq")) is not None:
-        dropins = "usr/lib/systemd/system/rabbitmq-server.service.d"
-        _copy(broker, "dropins/rabbitmq.conf", f"{dropins}/20-aio-broker.conf", 0o644)
+        for dropin in sorted(inside(root, _BROKER).glob("*-aio-*.conf")):
+            write(broker, f"{_BROKER}/{dropin.name}", dropin.read_text("utf-8"))
 
 
 def home(root: Path, name: str) -> Path | None:

@@ -22,7 +22,9 @@ def template(root: Path, repositories: str, place: str) -> None:
 
     Both are paths as the tree ``root`` has them once it runs.
     """
-    folders = sorted(ends.parent for ends in inside(root, repositories).rglob("shallow"))
+    folders = sorted(ends.parent for ends in inside(root, repositories).rglob("*.git/shallow"))
+    if not folders:
+        return
     objects = [f"/{folder.relative_to(root)}/objects" for folder in folders]
     ends = {line for folder in folders for line in (folder / "shallow").read_text().split()}
     write(root, f"{place}/objects/info/alternates", _lines(objects))

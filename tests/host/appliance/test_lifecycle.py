@@ -177,7 +177,9 @@ def test_recover_mends_what_is_broken(private: Callable[..., None], tmp_path: Pa
             for value in known:
                 assert not spelled_anywhere(inside, value.encode()), "a secret in the report"
             names = {path.name for path in inside.rglob("*") if path.stat().st_size > 40}
-            assert {"status.json", "journal-this-boot.txt", "south.txt", "release.yaml"} <= names
+            assert {"status.json", "journal-this-boot.txt", "release.yaml"} <= names
+            (south,) = inside.rglob("south.txt")
+            assert "Chassis" in south.read_text(), "where its database is"
 
     private(body)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aio_image import deployers
+from aio_image.appliance import units
 from aio_image.appliance.layout import Layout
 from aio_image.appliance.problems import ApplianceProblem
 from aio_image.appliance.recovery import engine, galera, keys, mariadb, model, rabbitmq
@@ -103,25 +105,128 @@ def test_a_table_that_cannot_be_used(image: Layout, text: str | None, says: str)
         engine.parts(image)
 
 
-def test_a_broker_whose_tables_are_damaged_begins_anew(
-    image: Layout, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = image.at("/var/lib/rabbitmq/mnesia")
-    (data / "rabbit@aio1").mkdir(parents=True)
-    data.with_name("mnesia.broken").mkdir()
-    told: list[str] = []
-    monkeypatch.setattr(rabbitmq, "stop", lambda unit: told.append(f"stop {unit}"))
-    monkeypatch.setattr(rabbitmq, "start", lambda unit: told.append(f"start {unit}"))
-    monkeypatch.setattr(rabbitmq, "active", lambda _: True)
-    monkeypatch.setattr(rabbitmq, "_runs", lambda _: told.count("start x.service") > 1)
-    monkeypatch.setattr(rabbitmq.units, "last_words", lambda _: "schema_integrity_check_failed")
-    row = {"kind": "rabbitmq", "unit": "x.service", "data": "/var/lib/rabbitmq/mnesia"}
-    (found,) = rabbitmq.examine(row, image)
-    assert "/var/lib/rabbitmq/mnesia.broken" in found.cure and found.mend is not None
+BROKER = {
+    "kind": "rabbitmq",
+    "unit": "x.service",
+    "data": "/var/lib/rabbitmq/mnesia",
+    "definitions": "/etc/rabbitmq/definitions.json",
+}
+
+
+class Broker:
+    """RabbitMQ with its tables: ``starts`` says whether each start works, by what is there."""
+
+    def __init__(self, image: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.data = image.at(BROKER["data"])
+        (self.data / "rabbit@aio1").mkdir(parents=True)
+        self.whole = self.data.with_name(".aio-whole")
+        self.whole.touch()
+        image.at(BROKER["definitions"]).parent.mkdir(parents=True)
+        image.at(BROKER["definitions"]).write_text("{}")
+        self.state, self.tries = "failed (failed)", 0
+        self.starts: Callable[[], str] = lambda: "active (running)"
+        monkeypatch.setattr(rabbitmq, "stop", lambda _: self.become("inactive (dead)"))
+        monkeypatch.setattr(rabbitmq, "start", self.start)
+        monkeypatch.setattr(rabbitmq, "ask", lambda *_, **__: (self.answer(), ""))
+        monkeypatch.setattr(rabbitmq.time, "sleep", lambda _: None)
+        monkeypatch.setattr(rabbitmq.units, "show", self.show)
+        monkeypatch.setattr(rabbitmq.units, "last_words", lambda _: "schema_integrity_check")
+
+    def become(self, state: str) -> None:
+        self.state = state
+
+    def start(self, _: str, seconds: float) -> None:
+        assert seconds > 1800, "its unit's own time"
+        state = self.starts()
+        (self.data / "rabbit@new").mkdir(parents=True, exist_ok=True)
+        self.become(state)
+        if "failed" in state or "auto-" in state:
+            raise ApplianceProblem("systemctl start: exit 1")
+
+    def answer(self) -> int:
+        return 0 if self.state == "active (running)" else 1
+
+    def show(self, _: list[str]) -> dict[str, units.Unit]:
+        failed = self.state.startswith("failed")
+        return {"x.service": units.Unit("x.service", True, False, failed, self.state, 0.0,
+                                        tries=self.tries)}  # fmt: skip
+
+    def aside(self) -> list[Path]:
+        return [path for path in self.data.parent.glob("mnesia.broken-*") if path.is_dir()]
+
+
+@pytest.fixture
+def broker(image: Layout, monkeypatch: pytest.MonkeyPatch) -> Broker:
+    return Broker(image, monkeypatch)
+
+
+def test_a_broker_whose_tables_are_damaged_begins_anew(image: Layout, broker: Broker) -> None:
+    broker.starts = lambda: (
+        "activating (auto-restart)"
+        if (broker.data / "rabbit@aio1").exists()
+        else "active (running)"
+    )
+    (found,) = rabbitmq.examine(BROKER, image)
+    assert "/var/lib/rabbitmq/mnesia.broken-" in found.cure and found.mend is not None
     found.mend()
-    assert told == ["stop x.service", "start x.service"] * 2
-    assert not data.exists()
-    assert (data.with_name("mnesia.broken") / "rabbit@aio1").is_dir()
+    (aside,) = broker.aside()
+    assert (aside / "rabbit@aio1").is_dir() and not (broker.data / "rabbit@aio1").exists()
+    assert not broker.whole.exists(), "the start that makes new tables is a first one"
+
+
+def test_tables_that_are_not_to_blame_are_put_back(image: Layout, broker: Broker) -> None:
+    """A full disk, a port that is taken: it does not start without them either."""
+    broker.starts = lambda: "failed (failed)"
+    (found,) = rabbitmq.examine(BROKER, image)
+    assert found.mend is not None
+    for _ in range(2):
+        with pytest.raises(ApplianceProblem):
+            found.mend()
+        assert (broker.data / "rabbit@aio1").is_dir()
+        assert broker.aside() == []
+        assert broker.whole.exists(), "else the next start throws them away"
+
+
+def test_a_broker_that_only_takes_its_time_keeps_its_tables(
+    image: Layout, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rabbitmq, "_ANSWER_SECONDS", -1)
+    broker.starts = lambda: "active (slow)"
+    (found,) = rabbitmq.examine(BROKER, image)
+    assert found.mend is not None
+    with pytest.raises(ApplianceProblem, match="does not start"):
+        found.mend()
+    assert (broker.data / "rabbit@aio1").is_dir() and broker.aside() == []
+
+
+def test_without_definitions_the_broker_keeps_its_tables(image: Layout, broker: Broker) -> None:
+    """A staged image's users are the playbooks' alone."""
+    image.at(BROKER["definitions"]).unlink()
+    broker.starts = lambda: "failed (failed)"
+    (found,) = rabbitmq.examine(BROKER, image)
+    assert found.cure == "restart it" and found.mend is not None
+    with pytest.raises(ApplianceProblem):
+        found.mend()
+    assert (broker.data / "rabbit@aio1").is_dir() and broker.aside() == []
+
+
+def test_a_start_is_waited_for_and_one_that_failed_is_not(image: Layout, broker: Broker) -> None:
+    broker.become("activating (start)")
+    asked: list[str] = []
+
+    def answer() -> int:
+        asked.append(broker.state)
+        if len(asked) == 3:
+            broker.become("active (running)")
+        return 0 if len(asked) > 3 else 1
+
+    broker.answer = answer  # type: ignore[method-assign]
+    assert rabbitmq.examine(BROKER, image) == []
+    assert len(asked) == 4
+    broker.become("activating (start)")
+    broker.tries = 1
+    assert len(rabbitmq.examine(BROKER, image)) == 1
+    assert len(asked) == 4
 
 
 def test_programs_that_are_not_there_or_do_not_end() -> None:

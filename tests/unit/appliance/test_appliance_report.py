@@ -82,6 +82,7 @@ def test_no_planted_secret_comes_out(image: Layout, tmp_path: Path) -> None:
             "absent.txt": ["no-such-program"],
             "slow.txt": ["sleep", "30"],
         },
+        beside={},
         inside={},
         files=["/etc/aio/config.yaml", "/var/log/nova/*.log"],
         seconds=0.5,
@@ -134,6 +135,22 @@ def test_secrets_in_containers_are_known(with_container: Layout) -> None:
     assert {FERNET, SECRET} <= known_secrets(with_container)
 
 
+def test_a_container_whose_configuration_is_gone_has_secrets_all_the_same(
+    with_container: Layout,
+) -> None:
+    """A report is made of what is broken."""
+    root = with_container.at(f"/var/lib/lxc/{KEYSTONE}/rootfs")
+    (root.parent / "config").unlink()
+    (root / "etc/keystone").unlink()
+    keys = root / "etc/keystone/fernet-keys"
+    keys.mkdir(parents=True)
+    (keys / "1").write_text(FERNET)
+    loop = with_container.at("/etc/keystone/credential-keys")
+    loop.parent.mkdir(parents=True, exist_ok=True)
+    loop.symlink_to(loop.name)
+    assert {FERNET, SECRET} <= known_secrets(with_container)
+
+
 def test_containers_are_asked_where_only_they_can_answer(
     with_container: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -146,7 +163,12 @@ def test_containers_are_asked_where_only_they_can_answer(
 
     monkeypatch.setattr(bundle, "_output", output)
     contents = bundle.Contents(
-        commands={"host.txt": ["sh", "-c", ":"], "north.txt": ["only-in-there", "show"]},
+        commands={
+            "host.txt": ["sh", "-c", ":"],
+            "north.txt": ["only-in-there", "show"],
+            "beside.txt": ["true", "that the host has too"],
+        },
+        beside={"true": "usr/bin/only-in-there"},
         inside={"journal.txt": ["journalctl"]},
         files=[],
         seconds=1,
@@ -154,7 +176,12 @@ def test_containers_are_asked_where_only_they_can_answer(
     )
     bundle.write(with_container, contents, Masker([]), tmp_path / "aio-report-x.tar.zst")
     there = ["lxc-attach", "--name", KEYSTONE, "--"]
-    assert asked == [["sh", "-c", ":"], [*there, "only-in-there", "show"], [*there, "journalctl"]]
+    assert asked == [
+        ["sh", "-c", ":"],
+        [*there, "only-in-there", "show"],
+        [*there, "true", "that the host has too"],
+        [*there, "journalctl"],
+    ]
     inside = unpacked(tmp_path / "aio-report-x.tar.zst", tmp_path / "inside")
     assert (inside / f"aio-report-x/containers/{KEYSTONE}/journal.txt").read_text() == "said"
 
@@ -168,7 +195,7 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
     log = image.at("/var/log/x.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(f"line {number}\n" for number in range(10000)))
-    contents = bundle.Contents({}, {}, ["/var/log/x.log"], 1, 1000)
+    contents = bundle.Contents({}, {}, {}, ["/var/log/x.log"], 1, 1000)
     target = tmp_path / "r.tar.zst"
     bundle.write(image, contents, Masker([]), target)
     text = (unpacked(target, tmp_path / "in") / "r/files/var/log/x.log").read_text()
@@ -178,7 +205,7 @@ def test_what_is_too_large_loses_its_beginning(image: Layout, tmp_path: Path) ->
 def test_a_file_of_the_kernel_has_no_end_to_go_to(tmp_path: Path) -> None:
     target = tmp_path / "r.tar.zst"
     bundle.write(
-        Layout(), bundle.Contents({}, {}, ["/proc/cmdline"], 1, 100000), Masker([]), target
+        Layout(), bundle.Contents({}, {}, {}, ["/proc/cmdline"], 1, 100000), Masker([]), target
     )
     found = unpacked(target, tmp_path / "in") / "r/files/proc/cmdline"
     assert found.read_text() == Path("/proc/cmdline").read_text()

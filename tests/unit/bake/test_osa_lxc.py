@@ -43,6 +43,10 @@ def tree(tmp_path: Path) -> Path:
     bridge = 'USE_LXC_BRIDGE="true"\nLXC_ADDR="10.255.255.1"\nLXC_NETMASK="255.255.255.0"\n'
     (tmp_path / "etc/default").mkdir()
     (tmp_path / "etc/default/lxc-net").write_text(bridge)
+    units = tmp_path / "usr/lib/systemd/system/rabbitmq-server.service.d"
+    units.mkdir(parents=True)
+    for name in ("20-aio-broker.conf", "10-else.conf"):
+        (units / name).write_text("[Service]\n")
     (tmp_path / "etc/systemd/system.conf.d").mkdir(parents=True)
     (tmp_path / "etc/systemd/system.conf.d/50-aio.conf").write_text("[Manager]\n")
     inventory = tmp_path / "etc/openstack_deploy/openstack_inventory.json"
@@ -152,7 +156,8 @@ def test_units_of_containers_have_the_time_that_the_hosts_have(tree: Path) -> No
         manager = tree / "var/lib/lxc" / name / "rootfs/etc/systemd/system.conf.d/50-aio.conf"
         assert manager.read_text() == "[Manager]\n"
     dropin = broker / "usr/lib/systemd/system/rabbitmq-server.service.d/20-aio-broker.conf"
-    assert "TimeoutStartSec=30min" in dropin.read_text()
+    assert dropin.read_text() == "[Service]\n"
+    assert not (broker / "usr/lib/systemd/system/rabbitmq-server.service.d/10-else.conf").exists()
 
 
 def test_the_database_is_told_in_its_own_container(tree: Path) -> None:

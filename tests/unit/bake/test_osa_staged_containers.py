@@ -30,6 +30,7 @@ from aio_image.deployers.openstack_ansible.orders import orders
 from aio_image.deployers.openstack_ansible.staged_containers import staged_containers
 from aio_image.deployers.openstack_ansible.staging import staging
 from aio_image.errors import BuildError
+from aio_image.paths import resource
 from aio_image.sources.git.pins import Lock, Pin
 from aio_image.stores.freeze import Frozen
 from aio_image.stores.wheels import Pip, make_store
@@ -289,6 +290,9 @@ def test_files_of_the_table_are_what_reads_them_takes(staged: Path) -> None:
     assert scripts <= staged_containers().files.keys()
 
 
+FIRST_START = "usr/lib/systemd/system/rabbitmq-server.service.d/21-aio-first-start.conf"
+
+
 def test_containers_get_what_those_of_a_deployed_image_have(tmp_path: Path) -> None:
     """The script after the playbooks, and what a bake does to a tree that is deployed."""
     names = (KEYSTONE, GALERA, "aio1-rabbit-mq-container-164f85a2")
@@ -302,6 +306,8 @@ def test_containers_get_what_those_of_a_deployed_image_have(tmp_path: Path) -> N
                 target = tree / row["target"].lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(files.parent / row["source"], target)
+        role = resource("playbooks/roles/openstack_ansible/templates/tree")
+        shutil.copy(role / FIRST_START, tree / FIRST_START)
         manager = tree / "etc/systemd/system.conf.d/50-aio.conf"
         manager.parent.mkdir(parents=True)
         manager.write_text("[Manager]\n")
@@ -309,7 +315,12 @@ def test_containers_get_what_those_of_a_deployed_image_have(tmp_path: Path) -> N
     (script,) = [file.text for path, file in staged_containers().files.items()
                  if path == staged_containers().scripts[0].path]  # fmt: skip
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/lxc-attach").write_text('#!/bin/sh\necho "$2" >>"${0%/*}/reloaded"\n')
+    # Each line: the container, what is run in it, how many drop-ins it had by then.
+    (tmp_path / "bin/lxc-attach").write_text(
+        f'#!/bin/sh\nunit="{trees[0]}/var/lib/lxc/$2/rootfs/{Path(FIRST_START).parent}"\n'
+        'have=$(ls "$unit" 2>/dev/null | wc -l)\n'
+        'echo "$2 $4 $have" >>"${0%/*}/run"\n'
+    )
     (tmp_path / "bin/lxc-attach").chmod(0o755)
     moved = script.replace("/var/lib/lxc/", f"{trees[0]}/var/lib/lxc/")
     moved = moved.replace('"/$3"', f'"{trees[0]}/$3"')
@@ -321,7 +332,13 @@ def test_containers_get_what_those_of_a_deployed_image_have(tmp_path: Path) -> N
         for tree in trees
     ]  # fmt: skip
     assert found[0] == found[1]
-    assert (tmp_path / "bin/reloaded").read_text().split() == sorted(names)
+    # The mark comes before the drop-in that would take its tables for half-made ones.
+    assert (tmp_path / "bin/run").read_text().splitlines() == [
+        f"{GALERA} systemctl 0",
+        f"{KEYSTONE} systemctl 0",
+        f"{names[2]} sh 0",
+        f"{names[2]} systemctl 2",
+    ]
 
 
 def test_orders_have_what_containers_take_before_the_last_of_all() -> None:
