@@ -144,7 +144,8 @@ def _table(loaded: LoadedProfile) -> deployers.Packages:
     known = deployers.packages(loaded.profile.deployer)
     if known is not None:
         return known
-    return deployers.Packages(systems.load(loaded.profile.system.distribution).packages)
+    asked = loaded.profile.system
+    return deployers.Packages(systems.load(asked.distribution).packages_of(asked.release))
 
 
 def _packages(loaded: LoadedProfile) -> list[str]:

@@ -17,11 +17,12 @@ _ROOM = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Release:
-    """``dib`` is what disk-image-create calls it."""
+    """``dib`` is what disk-image-create calls it; ``packages`` are its own beside the system's."""
 
     name: str
     title: str
     dib: str
+    packages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class System:
     files: Mapping[Path, str]
     packages: tuple[str, ...]
 
+    def packages_of(self, release: str) -> tuple[str, ...]:
+        """What an appliance of ``release`` needs to boot and to be reached, sorted."""
+        return tuple(sorted({*self.packages, *self.releases[release].packages}))
+
 
 @cache
 def names() -> tuple[str, ...]:
@@ -78,7 +83,9 @@ def load(name: str) -> System:
             family=raw["family"],
             mirrors=tuple(raw["mirrors"]),
             releases={
-                key: Release(key, row["title"], row.get("dib", key))
+                key: Release(
+                    key, row["title"], row.get("dib", key), tuple(row.get("packages") or ())
+                )
                 for key, row in raw["releases"].items()
             },
             archive=_archive(raw["archive"]),

@@ -47,7 +47,9 @@ def settings_of(loaded: LoadedProfile) -> dict[str, Any]:
     keys = ("system.distribution", "system.release", "system.architecture")
     return {
         **{key: loaded.setting(key) for key in keys},
-        "packages": sorted({*system.packages, *loaded.profile.packages.extra}),
+        "packages": sorted(
+            {*system.packages_of(loaded.profile.system.release), *loaded.profile.packages.extra}
+        ),
     }
 
 

@@ -74,6 +74,19 @@ def test_what_only_a_repository_can_tell_is_not_refused() -> None:
     assert load_profile("osa-aio-metal-rocky10", settings).setting("system.release") == "10"
 
 
+def test_each_debian_has_one_kernel_and_it_reads_cds() -> None:
+    """Of Debian 12 the cloud kernel has no AHCI, by which most machines show theirs."""
+    debian = systems.load("debian")
+    kernels = {
+        release: [name for name in debian.packages_of(release) if name.startswith("linux-image")]
+        for release in debian.releases
+    }
+    assert kernels == {
+        "bookworm": ["linux-image-amd64"],
+        "trixie": ["linux-image-cloud-amd64"],
+    }
+
+
 def test_packages_of_a_family_differ_by_name_only() -> None:
     """What one needs to boot and be reached, all do: the other has another name for it."""
     plain = {"ca-certificates", "chrony", "cloud-init", "curl", "e2fsprogs", "kmod", "less", "nano",
